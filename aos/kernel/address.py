@@ -6,7 +6,9 @@ import re
 
 from aos.kernel.errors import InvalidInput
 
-MAX_LENGTH = 128
+MAX_LENGTH = 96
+"""Leaves room in a 128-character bus message id for `:<version>:<n>`."""
+
 _SHAPE = re.compile(r"[a-z][a-z0-9_-]{0,62}(:[A-Za-z0-9][A-Za-z0-9._@+-]*)?")
 
 

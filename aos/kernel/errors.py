@@ -50,7 +50,7 @@ class AosError(Exception):
         details: JSON-serialisable facts for the caller. Never secrets.
     """
 
-    code: ClassVar[str] | str = "unknown_error"
+    code: str = "unknown_error"
     retryable: ClassVar[bool] = False
     severity: ClassVar[Severity] = "error"
 
@@ -74,7 +74,12 @@ class AosError(Exception):
 
     def to_json(self) -> dict[str, Any]:
         """The error as it travels in replies, dead letters and problem details."""
-        return {"code": self.code, "message": self.message, "retryable": self.retryable, "details": self.details}
+        return {
+            "code": self.code,
+            "message": self.message,
+            "retryable": self.retryable,
+            "details": self.details,
+        }
 
 
 def _rebuild(
@@ -115,12 +120,12 @@ class RetryableError(AosError):
 
     code = "retryable_error"
     retryable = True
-    severity = "warning"
+    severity: ClassVar[Severity] = "warning"
 
 
 class HandlerFailed(RetryableError):
     code = "handler_failed"
-    severity = "error"
+    severity: ClassVar[Severity] = "error"
 
 
 class TurnTimedOut(RetryableError):
@@ -139,7 +144,7 @@ class TerminalError(AosError):
 
 class InvalidInput(TerminalError):
     code = "validation_error"
-    severity = "warning"
+    severity: ClassVar[Severity] = "warning"
 
 
 class MalformedMessage(InvalidInput):
@@ -164,7 +169,7 @@ class UnknownMessageType(TerminalError):
 
 class DeadlineExceeded(TerminalError):
     code = "deadline_exceeded"
-    severity = "warning"
+    severity: ClassVar[Severity] = "warning"
 
 
 class AttemptsExhausted(TerminalError):
@@ -177,29 +182,29 @@ class StateTooLarge(TerminalError):
 
 class PermissionDenied(TerminalError):
     code = "permission_denied"
-    severity = "warning"
+    severity: ClassVar[Severity] = "warning"
 
 
 class NotFound(TerminalError):
     code = "not_found"
-    severity = "warning"
+    severity: ClassVar[Severity] = "warning"
 
 
 class AlreadyExists(TerminalError):
     code = "already_exists"
-    severity = "warning"
+    severity: ClassVar[Severity] = "warning"
 
 
 class NotAllowedNow(TerminalError):
     code = "not_allowed_now"
-    severity = "warning"
+    severity: ClassVar[Severity] = "warning"
 
 
 class SettingMissing(TerminalError):
     code = "config_missing"
-    severity = "critical"
+    severity: ClassVar[Severity] = "critical"
 
 
 class SettingInvalid(TerminalError):
     code = "config_invalid"
-    severity = "critical"
+    severity: ClassVar[Severity] = "critical"

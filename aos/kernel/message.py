@@ -67,7 +67,11 @@ class Message:
     @property
     def dedupe_key(self) -> str:
         """What tells this delivery from any other: a retry is the same message, but another attempt."""
-        return self.id if self.attempt == 1 else f"{self.id}#{self.attempt}"
+        return f"{self.source}\n{self.id}\n{self.attempt}"
+
+    @property
+    def is_reply(self) -> bool:
+        return self.correlation_id is not None
 
     def next_attempt(self) -> Message:
         return replace(self, attempt=self.attempt + 1)
@@ -117,7 +121,7 @@ class Message:
         if not isinstance(envelope, dict):
             raise MalformedMessage("The message is not a JSON object. Send a CloudEvents 1.0 envelope.")
         if envelope.get("specversion") != SPEC_VERSION:
-            raise MalformedMessage("The message has no `specversion` of \"1.0\". Send a CloudEvents 1.0 envelope.")
+            raise MalformedMessage('The message has no `specversion` of "1.0". Send a CloudEvents 1.0 envelope.')
         values: dict[str, Any] = {name: _text(envelope, name) for name in ("id", "source", "type")}
         if len(values["id"]) > MAX_ID:
             raise MalformedMessage(f"`id` is longer than {MAX_ID} characters. Choose a shorter one.")

@@ -1,0 +1,27 @@
+"""The real clock and real ids. Tests and simulations bring their own."""
+
+from __future__ import annotations
+
+import random
+import time
+import uuid
+from datetime import UTC, datetime
+
+
+class SystemClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+class RandomIds:
+    def __init__(self) -> None:
+        self._random = random.SystemRandom()
+
+    def new(self) -> str:
+        return str(uuid.uuid4())
+
+    def random(self) -> float:
+        return self._random.random()

@@ -1,0 +1,241 @@
+"""Handles the messages of one turn in order, each with a savepoint: one that fails takes only its own effects with it.
+
+What comes out is everything the commit has to write.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from aos.kernel.behaviour import Behaviour
+from aos.kernel.deadletter import dead_letter
+from aos.kernel.effects import Effects
+from aos.kernel.errors import (
+    AosError,
+    AttemptsExhausted,
+    DeadlineExceeded,
+    HandlerFailed,
+    InfrastructureError,
+    StateTooLarge,
+    TerminalError,
+    TurnTimedOut,
+)
+from aos.kernel.head import Head
+from aos.kernel.message import Message, format_time
+from aos.kernel.outgoing import to_mailbox
+from aos.kernel.ports import Ids
+from aos.kernel.steps import StepJournal
+from aos.kernel.turn import ERROR_TYPE, TIMEOUT_TYPE, Request, Turn, TurnScope
+
+REMINDER_SUBJECT = "reminder:"
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one message: `applied`, `retried`, `dead`, `ignored` or `held`."""
+
+    message: Message
+    kind: str
+    error: AosError | None = None
+
+
+class Batch:
+    """The messages of one turn, from the first to the commit.
+
+    Attributes:
+        head: The head as it will be; a copy, so that a failed commit leaves the old one untouched.
+        before: The state at the start of the turn.
+        effects: What all messages together decided.
+        outcomes: What became of each message, in order.
+        finished_steps: Rows of steps that the commit deletes.
+    """
+
+    def __init__(
+        self,
+        behaviour: Behaviour,
+        head: Head,
+        scope: TurnScope,
+        ids: Ids,
+        make_steps: Callable[[Message], StepJournal],
+    ) -> None:
+        self._behaviour = behaviour
+        self._policy = behaviour.policy
+        self._scope = scope
+        self._ids = ids
+        self._make_steps = make_steps
+        self.before = json.loads(head.state) if head.version else {}
+        self.head = replace(
+            head,
+            version=scope.version,
+            pending=dict(head.pending),
+            reminders=dict(head.reminders),
+            waiting=replace(head.waiting),
+            counters=dict(head.counters),
+            recent=head.recent.copy(self._policy.dedupe_window),
+        )
+        self.effects = Effects()
+        self.outcomes: list[Outcome] = []
+        self.finished_steps: set[str] = set()
+
+    async def handle(self, message: Message) -> Outcome:
+        """Deal with one message; never raises for what the message or the agent did wrong."""
+        outcome = await self._outcome(message)
+        self.settle(outcome)
+        return outcome
+
+    def settle(self, outcome: Outcome) -> None:
+        """Write down what became of a message."""
+        self.outcomes.append(outcome)
+        self.head.recent.add(outcome.message.dedupe_key, self._scope.version)
+        counters = self.head.counters
+        counters[outcome.kind] = counters.get(outcome.kind, 0) + 1
+
+    async def _outcome(self, message: Message) -> Outcome:
+        prepared = self._recognise(message)
+        if prepared is None:
+            return Outcome(message, "ignored")
+        shown, request = prepared
+        steps = self._make_steps(message)
+        effects = Effects()
+        try:
+            state = await self._run(shown, request, effects, steps)
+        except InfrastructureError:
+            raise
+        except TerminalError as error:
+            return await self._give_up(message, error, steps)
+        except AosError as error:
+            return await self._try_later(message, error, steps)
+        self.head.state = state
+        self._keep(message, effects, steps)
+        return Outcome(message, "applied")
+
+    def _recognise(self, message: Message) -> tuple[Message, Request | None] | None:
+        """The message as the agent is to see it, with the request it answers; None for what came too late."""
+        if message.source == self._scope.agent:
+            if message.type == TIMEOUT_TYPE:
+                return self._timeout(message)
+            if message.subject and message.subject.startswith(REMINDER_SUBJECT):
+                name = message.subject.removeprefix(REMINDER_SUBJECT)
+                return (message, None) if self.head.reminders.get(name) == message.id else None
+        if not message.is_reply:
+            return message, None
+        pending = self.head.pending.get(message.correlation_id or "")
+        if pending is None:
+            return None
+        return message, Request(message.correlation_id or "", pending["to"], pending["type"], pending["note"])
+
+    def _timeout(self, message: Message) -> tuple[Message, Request] | None:
+        request_id = str((message.data or {}).get("request"))
+        pending = self.head.pending.get(request_id)
+        if pending is None:
+            return None
+        error = DeadlineExceeded(f"{pending['to']!r} did not answer {pending['type']!r} in time.")
+        reply = replace(message, type=ERROR_TYPE, source=pending["to"], data=error.to_json(), correlation_id=request_id)
+        return reply, Request(request_id, pending["to"], pending["type"], pending["note"])
+
+    async def _run(self, message: Message, request: Request | None, effects: Effects, steps: StepJournal) -> bytes:
+        if message.deadline is not None and message.deadline < self._scope.now:
+            raise DeadlineExceeded(
+                f"The message's deadline passed at {format_time(message.deadline)}. Send it again with a later one."
+            )
+        turn = Turn(
+            self._scope,
+            message,
+            json.loads(self.head.state),
+            effects=effects,
+            steps=steps,
+            request=request,
+            first_number=len(self.effects.outgoing),
+            pending=self.head.pending | self.effects.asked,
+            max_pending=self._policy.max_pending_requests,
+        )
+        limit = asyncio.timeout(min(self._policy.message_timeout, turn.remaining))
+        try:
+            async with limit:
+                await self._behaviour.handle(turn)
+        except AosError:
+            raise
+        except Exception as error:
+            if limit.expired():
+                raise TurnTimedOut(
+                    f"The handler of {message.type!r} did not finish in time. Split the work, or raise "
+                    f"`message_timeout` of agent type {self._behaviour.type!r}."
+                ) from error
+            raise HandlerFailed(f"The handler of {message.type!r} raised {type(error).__name__}: {error}") from error
+        return self._encode(turn.state)
+
+    def _encode(self, state: Any) -> bytes:
+        try:
+            encoded = json.dumps(state, ensure_ascii=False, separators=(",", ":")).encode()
+        except (TypeError, ValueError) as error:
+            raise TerminalError(
+                f"The state is not JSON: {error}. Keep only JSON values in it.", code="state_not_json"
+            ) from error
+        if len(encoded) > self._policy.max_state_bytes:
+            raise StateTooLarge(
+                f"The state has {len(encoded):,} bytes, over the limit of {self._policy.max_state_bytes:,}. Keep large "
+                "things in blobs and their names in the state."
+            )
+        return encoded
+
+    def _keep(self, message: Message, effects: Effects, steps: StepJournal) -> None:
+        self._finish(message, steps)
+        self.head.pending |= effects.asked
+        for name, reminder in effects.reminders.items():
+            if reminder is None:
+                self.head.reminders.pop(name, None)
+            else:
+                self.head.reminders[name] = reminder
+        self.effects.absorb(effects)
+
+    def _finish(self, message: Message, steps: StepJournal) -> None:
+        self.finished_steps |= steps.rows
+        request = message.correlation_id
+        if message.type == TIMEOUT_TYPE and message.source == self._scope.agent:
+            request = str((message.data or {}).get("request"))
+        if request is not None:
+            self.head.pending.pop(request, None)
+        if message.source == self._scope.agent and (message.subject or "").startswith(REMINDER_SUBJECT):
+            name = (message.subject or "").removeprefix(REMINDER_SUBJECT)
+            if self.head.reminders.get(name) == message.id:
+                del self.head.reminders[name]
+
+    async def _try_later(self, message: Message, error: AosError, steps: StepJournal) -> Outcome:
+        retry = self._policy.retry
+        if message.attempt >= retry.max_attempts:
+            exhausted = AttemptsExhausted(
+                f"Given up after {message.attempt} tries. The last one: {error.message}",
+                details={"last_error": error.to_json()},
+            )
+            exhausted.__cause__ = error
+            return await self._give_up(message, exhausted, steps)
+        delay = retry.delay(message.attempt, self._ids.random(), at_least=error.retry_after)
+        again = to_mailbox(self._scope.inbox, message.next_attempt(), at=self._scope.now + timedelta(seconds=delay))
+        self.effects.outgoing.append(again)
+        return Outcome(message, "retried", error)
+
+    async def _give_up(self, message: Message, error: AosError, steps: StepJournal) -> Outcome:
+        await steps.load()
+        self._finish(message, steps)
+        self.effects.dead.append(dead_letter(self._scope.agent, message, error, self._scope.now))
+        if message.reply_to is not None and not message.is_reply:
+            answer = Effects()
+            turn = Turn(
+                self._scope,
+                message,
+                {},
+                effects=answer,
+                steps=steps,
+                request=None,
+                first_number=len(self.effects.outgoing),
+                pending={},
+                max_pending=0,
+            )
+            turn.reply_error(error)
+            self.effects.absorb(answer)
+        return Outcome(message, "dead", error)

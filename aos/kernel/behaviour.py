@@ -1,0 +1,50 @@
+"""What the kernel asks of the code behind an agent type, and of the catalogue that knows the types."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from aos.kernel.journal import JournalEntry
+    from aos.kernel.message import Message
+    from aos.kernel.policy import AgentPolicy
+    from aos.kernel.turn import Turn
+
+
+class Behaviour(Protocol):
+    """An agent type as the kernel sees it. It keeps nothing between turns: all state is in `turn.state`."""
+
+    @property
+    def type(self) -> str: ...
+
+    @property
+    def policy(self) -> AgentPolicy: ...
+
+    def initial_state(self) -> dict[str, Any]:
+        """The state of an agent that has not lived yet, as JSON."""
+        ...
+
+    async def handle(self, turn: Turn) -> None:
+        """Deal with `turn.message`. Raises to have it retried (`RetryableError`) or given up (`TerminalError`)."""
+        ...
+
+
+class Catalogue(Protocol):
+    """The agent types there are, and who listens to what."""
+
+    def behaviour(self, agent_type: str) -> Behaviour | None: ...
+
+    def subscribers(self, event: Message) -> Iterable[str]:
+        """Addresses of the agents a topic event is for."""
+        ...
+
+
+class Projection(Protocol):
+    """A read model fed after each commit. Applying the same version twice must be harmless."""
+
+    async def apply(self, entry: JournalEntry, state: Mapping[str, Any]) -> None: ...
+
+    def concerns(self, agent: str, version: int) -> bool:
+        """Whether this turn is of interest; called for each turn, so it must be cheap."""
+        ...

@@ -1,0 +1,117 @@
+"""The head: all an agent is at this moment, in one entity that each turn replaces under its ETag."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from aos.kernel.dedupe import DedupeWindow
+from aos.kernel.packing import Packed, pack, unpack
+from aos.kernel.ports import BlobStore, Entity, Value
+
+ROW = "head"
+SCHEMA = 1
+GENESIS = "0" * 64
+"""What the first journal entry chains to."""
+
+
+@dataclass(slots=True)
+class Waiting:
+    """Messages a strictly ordered agent holds back, as rows `w:<number>` of its partition.
+
+    Attributes:
+        behind: Key of the message whose retry they wait for; None when nothing is held.
+        first: Number of the oldest row.
+        next: Number the next row gets.
+    """
+
+    behind: str | None = None
+    first: int = 0
+    next: int = 0
+
+    @property
+    def count(self) -> int:
+        return self.next - self.first
+
+
+@dataclass(slots=True)
+class Head:
+    """An agent's current state.
+
+    Attributes:
+        agent: Its address.
+        version: Number of turns taken; also the number of the newest journal entry.
+        turn: Id of the turn that wrote it, by which a writer recognises its own commit.
+        chain: Hash of the newest journal entry.
+        state: The agent's own state as JSON bytes.
+        recent: Messages dealt with lately.
+        pending: Requests waiting for a reply, by request id.
+        reminders: The message id that each named reminder will arrive under.
+        waiting: What strict order holds back.
+        counters: Sums over the agent's life.
+        created, updated: RFC 3339 times.
+        etag: Of the stored entity; None before the first commit.
+    """
+
+    agent: str
+    recent: DedupeWindow
+    version: int = 0
+    turn: str = ""
+    chain: str = GENESIS
+    state: bytes = b"{}"
+    pending: dict[str, dict[str, Any]] = field(default_factory=dict)
+    reminders: dict[str, str] = field(default_factory=dict)
+    waiting: Waiting = field(default_factory=Waiting)
+    counters: dict[str, int] = field(default_factory=dict)
+    created: str = ""
+    updated: str = ""
+    etag: str | None = None
+
+    def encode(self) -> tuple[Entity, list[Packed]]:
+        """The entity to write, and what was packed for it (whose blobs must be written first)."""
+        control = {
+            "pending": self.pending,
+            "reminders": self.reminders,
+            "waiting": [self.waiting.behind, self.waiting.first, self.waiting.next],
+            "counters": self.counters,
+        }
+        packed = [
+            pack("state", self.state),
+            pack("control", json.dumps(control, ensure_ascii=False, separators=(",", ":")).encode()),
+        ]
+        values: dict[str, Value] = {
+            "schema": SCHEMA,
+            "type": self.agent.partition(":")[0],
+            "version": self.version,
+            "turn": self.turn,
+            "chain": self.chain,
+            "recent": self.recent.encode(),
+            "created": self.created,
+            "updated": self.updated,
+        }
+        for part in packed:
+            values.update(part.values)
+        return Entity(self.agent, ROW, values), packed
+
+
+async def decode_head(entity: Entity, *, window: int, blobs: BlobStore) -> Head:
+    """Read a head back. Raises `StoreUnavailable` where its blob is missing."""
+    values = entity.values
+    control = json.loads(await unpack("control", values, blobs))
+    recent = values.get("recent", b"")
+    return Head(
+        agent=entity.partition,
+        version=int(str(values["version"])),
+        turn=str(values["turn"]),
+        chain=str(values["chain"]),
+        state=await unpack("state", values, blobs),
+        recent=DedupeWindow.decode(window, recent if isinstance(recent, bytes) else b""),
+        pending=control["pending"],
+        reminders=control["reminders"],
+        waiting=Waiting(*control["waiting"]),
+        counters=control["counters"],
+        created=str(values["created"]),
+        updated=str(values["updated"]),
+        etag=entity.etag,
+    )

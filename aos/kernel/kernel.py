@@ -1,0 +1,234 @@
+"""The kernel: wakes an agent for the messages in its mailbox, and sees the turn through.
+
+rehydrate, handle, commit, publish, acknowledge: this file is that line. It returns when the messages may be
+acknowledged, and raises an `InfrastructureError` when they must come back.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+
+from aos.kernel import meter
+from aos.kernel.batch import Batch, Outcome
+from aos.kernel.behaviour import Behaviour, Catalogue, Projection
+from aos.kernel.commit import Committed, Committer, describe, new_entry
+from aos.kernel.deadletter import DeadLetters, dead_letter
+from aos.kernel.dedupe import DedupeWindow
+from aos.kernel.errors import AosError, Conflict, MalformedMessage, UnknownAgentType
+from aos.kernel.head import Head
+from aos.kernel.heads import Heads
+from aos.kernel.journal import Journal
+from aos.kernel.mailbox import Mailbox
+from aos.kernel.message import Message
+from aos.kernel.order import HeldRows
+from aos.kernel.ports import BlobStore, Clock, Ids, MessageBus, TableStore
+from aos.kernel.publish import Publisher
+from aos.kernel.settings import KernelSettings
+from aos.kernel.steps import StepJournal
+from aos.kernel.strict import StrictOrder
+from aos.kernel.trace import start_or_continue
+from aos.kernel.turn import TurnScope
+
+log = logging.getLogger("aos.turn")
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message as the trigger hands it over.
+
+    Attributes:
+        body: Its bytes.
+        delivery_count: How often it was delivered, 1 the first time.
+        enqueued: When the bus took it (UTC), where the trigger tells.
+    """
+
+    body: bytes
+    delivery_count: int = 1
+    enqueued: datetime | None = None
+
+
+class Kernel:
+    """Runs turns. One instance serves a process; it holds no state that matters beyond a turn."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        *,
+        tables: TableStore,
+        blobs: BlobStore,
+        bus: MessageBus,
+        clock: Clock,
+        ids: Ids,
+        settings: KernelSettings | None = None,
+        projections: Sequence[Projection] = (),
+    ) -> None:
+        self.settings = settings or KernelSettings()
+        self.catalogue = catalogue
+        self._tables = tables
+        self._blobs = blobs
+        self._clock = clock
+        self._ids = ids
+        self.heads = Heads(tables, blobs, clock, self.settings)
+        self.journal = Journal(tables, blobs, self.settings.agents_table)
+        self.dead_letters = DeadLetters(tables, blobs, clock, ids, table=self.settings.dead_letters_table)
+        self.mailbox = Mailbox(bus, self.settings)
+        self._committer = Committer(tables, blobs, clock, self.settings)
+        self._publisher = Publisher(bus, self.dead_letters, projections)
+
+    async def deliver(self, deliveries: Sequence[Delivery]) -> None:
+        """Take the messages of a mailbox, in order, through one turn (one per agent, should they be for several).
+
+        Returning means that each is applied, put aside for retry, or a dead letter: acknowledge them.
+
+        Raises:
+            InfrastructureError: nothing was decided, or not all of it is published; have them delivered again.
+        """
+        messages: list[tuple[Message, bool]] = []
+        for delivery in deliveries:
+            try:
+                message = Message.decode(delivery.body)
+                if not message.to:
+                    raise MalformedMessage("The message has no `to`. Name the agent it is for.")
+            except MalformedMessage as error:
+                await self.dead_letters.add_unreadable(delivery.body, error, at=delivery.enqueued)
+            else:
+                messages.append((message, delivery.delivery_count > 1))
+        for agent, group in groupby(messages, key=lambda item: item[0].to):
+            await self._wake(agent, list(group))
+
+    async def recover(self, delivery: Delivery, error: AosError) -> None:
+        """Deal with a message the bus gave up delivering: publish what it led to, or make it a dead letter.
+
+        Raises:
+            InfrastructureError: storage or bus are not available; have it delivered again.
+        """
+        try:
+            message = Message.decode(delivery.body)
+        except MalformedMessage:
+            await self.dead_letters.add_unreadable(delivery.body, error, at=delivery.enqueued)
+            return
+        head = await self.heads.read(message.to)
+        version = head.recent.version_of(message.dedupe_key) if head else None
+        if head is not None and version is not None:
+            await self._publisher.publish(await self.journal.entry(message.to, version), head)
+            return
+        await self._refuse(message, error)
+
+    async def _wake(self, agent: str, arrived: list[tuple[Message, bool]]) -> None:
+        behaviour = self.catalogue.behaviour(agent.partition(":")[0])
+        if behaviour is None:
+            error = UnknownAgentType(
+                f"No agent type {agent.partition(':')[0]!r} is registered. Check the address, or register the type."
+            )
+            for message, _ in arrived:
+                await self._refuse(message, error)
+            return
+        returning = any(returned for _, returned in arrived)
+        remembered = None if returning else self.heads.remembered(agent)
+        try:
+            await self._turn(behaviour, agent, arrived, remembered, repeated=False)
+        except Conflict:
+            self.heads.forget(agent)
+            if remembered is None:
+                raise
+            # The mailbox was elsewhere since this instance last had it: read the head and take the turn anew.
+            await self._turn(behaviour, agent, arrived, None, repeated=True)
+
+    async def _turn(
+        self,
+        behaviour: Behaviour,
+        agent: str,
+        arrived: list[tuple[Message, bool]],
+        head: Head | None,
+        *,
+        repeated: bool,
+    ) -> None:
+        started = self._clock.monotonic()
+        with meter.metered() as usage:
+            head = head or await self._rehydrate(behaviour, agent)
+            fresh = await self._sort_out(head, arrived)
+            if not fresh:
+                return
+            trace = start_or_continue(fresh[0][0].traceparent, self._ids)
+            scope = TurnScope(
+                agent=agent,
+                version=head.version + 1,
+                now=self._clock.now(),
+                ends=started + self.settings.turn_seconds,
+                inbox=self.settings.inbox,
+                events=self.settings.events,
+                trace=trace,
+                clock=self._clock,
+                blobs=self._blobs,
+            )
+            returned = {message.dedupe_key for message, was_returned in fresh if was_returned or repeated}
+            batch = Batch(behaviour, head, scope, self._ids, lambda m: self._steps(agent, m, m.dedupe_key in returned))
+            held = HeldRows(self._tables, self._blobs, self.settings.agents_table, agent)
+            order = StrictOrder(batch, held, scope) if behaviour.policy.strict_order else None
+            for message, _ in fresh:
+                await (order or batch).handle(message)
+            if all(outcome.kind == "ignored" for outcome in batch.outcomes):
+                return
+            entry = new_entry(agent, scope.version, self._ids.new(), trace.trace_id, self._clock)
+            describe(batch, entry, self.settings)
+            entry.duration_ms = round((self._clock.monotonic() - started) * 1000, 3)
+            entry.usage["storage_operations"] = usage.storage_operations + 1
+            committed = await self._committer.commit(batch, entry, held)
+            await self._publish(committed, batch.head)
+        _report(entry, batch.outcomes, usage)
+
+    async def _publish(self, committed: Committed, head: Head) -> None:
+        if committed.head is None:
+            self.heads.forget(head.agent)
+        else:
+            self.heads.remember(committed.head)
+        await self._publisher.publish(committed.entry, head)
+
+    async def _rehydrate(self, behaviour: Behaviour, agent: str) -> Head:
+        window = behaviour.policy.dedupe_window
+        head = await self.heads.read(agent, window=window)
+        if head is not None:
+            return head
+        return Head(agent, DedupeWindow(window), state=json.dumps(behaviour.initial_state()).encode())
+
+    async def _sort_out(self, head: Head, arrived: list[tuple[Message, bool]]) -> list[tuple[Message, bool]]:
+        """The messages that are new. What the others led to is published again: that may be why they came back."""
+        fresh: list[tuple[Message, bool]] = []
+        again: set[int] = set()
+        seen: set[str] = set()
+        for message, returned in arrived:
+            version = head.recent.version_of(message.dedupe_key)
+            if version is not None:
+                again.add(version)
+            elif message.dedupe_key not in seen:
+                seen.add(message.dedupe_key)
+                fresh.append((message, returned))
+        for version in sorted(again):
+            await self._publisher.publish(await self.journal.entry(head.agent, version), head)
+        return fresh
+
+    def _steps(self, agent: str, message: Message, returning: bool) -> StepJournal:
+        return StepJournal(
+            self._tables,
+            self._blobs,
+            self.settings.agents_table,
+            agent,
+            message,
+            returning=returning or message.attempt > 1,
+        )
+
+    async def _refuse(self, message: Message, error: AosError) -> None:
+        """Give up a message without a turn: nobody is there to take it."""
+        record = dead_letter(message.to, message, error, self._clock.now())
+        await self.dead_letters.add(record)
+        if message.reply_to and not message.is_reply:
+            await self.mailbox.reply_error(message, error, self._clock.now())
+
+
+def _report(entry: object, outcomes: list[Outcome], usage: meter.Usage) -> None:
+    log.info("turn", extra={"entry": entry, "outcomes": outcomes, "usage": usage})

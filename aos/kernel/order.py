@@ -1,0 +1,64 @@
+"""Strict order: while a message is put aside for retry, those behind it wait as rows of the agent's partition."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from aos.kernel.head import Head, Waiting
+from aos.kernel.message import Message
+from aos.kernel.packing import pack, unpack
+from aos.kernel.ports import BlobStore, Delete, Entity, Insert, Operation, TableStore
+
+PREFIX = "w:"
+DRAIN = 20
+"""Held messages taken up in one turn; a message of the agent to itself goes on with the rest."""
+
+
+def row_key(number: int) -> str:
+    return f"{PREFIX}{number:016d}"
+
+
+class HeldRows:
+    """Rows of held messages that a turn adds and removes."""
+
+    def __init__(self, tables: TableStore, blobs: BlobStore, table: str, agent: str) -> None:
+        self._tables = tables
+        self._blobs = blobs
+        self._table = table
+        self._agent = agent
+        self._added: dict[int, Entity] = {}
+        self._removed: list[int] = []
+
+    async def hold(self, waiting: Waiting, message: Message) -> None:
+        """Put a message at the end of the line."""
+        body = json.dumps(message.to_json(), ensure_ascii=False, separators=(",", ":")).encode()
+        packed = pack("message", body)
+        if packed.blob:
+            await self._blobs.put(packed.blob[0], packed.blob[1])
+        self._added[waiting.next] = Entity(self._agent, row_key(waiting.next), packed.values)
+        waiting.next += 1
+
+    async def oldest(self, head: Head) -> Sequence[Message]:
+        """The messages at the front of the line, at most `DRAIN`."""
+        first, stop = head.waiting.first, min(head.waiting.next, head.waiting.first + DRAIN)
+        stored = min([stop, *self._added])
+        entities = [self._added[number] for number in range(stored, stop)]
+        if first < stored:
+            page = await self._tables.scan(
+                self._table, self._agent, first=row_key(first), before=row_key(stored), limit=DRAIN
+            )
+            entities = [*page.entities, *entities]
+        return [
+            Message.from_json(json.loads(await unpack("message", entity.values, self._blobs))) for entity in entities
+        ]
+
+    def release(self, waiting: Waiting) -> None:
+        """Take the first message out of the line."""
+        if self._added.pop(waiting.first, None) is None:
+            self._removed.append(waiting.first)
+        waiting.first += 1
+
+    def operations(self) -> list[Operation]:
+        deletes: list[Operation] = [Delete(self._agent, row_key(number)) for number in self._removed]
+        return [*deletes, *(Insert(entity) for entity in self._added.values())]

@@ -1,0 +1,38 @@
+"""Sends what a committed turn decided to send, and feeds the read models. Doing it twice is harmless."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from aos.kernel.behaviour import Projection
+from aos.kernel.deadletter import DeadLetters
+from aos.kernel.head import Head
+from aos.kernel.journal import JournalEntry
+from aos.kernel.outgoing import outbound
+from aos.kernel.ports import MessageBus
+
+
+class Publisher:
+    """Publishes journal entries: messages first, then dead letters, then projections."""
+
+    def __init__(self, bus: MessageBus, dead_letters: DeadLetters, projections: Sequence[Projection]) -> None:
+        self._bus = bus
+        self._dead_letters = dead_letters
+        self._projections = projections
+
+    async def publish(self, entry: JournalEntry, head: Head) -> None:
+        """Publish an entry, `head` being its agent's newest known head.
+
+        Raises:
+            BusUnavailable, StoreUnavailable: some of it may not be out; publish the entry again.
+        """
+        if entry.sent:
+            await self._bus.send([outbound(record) for record in entry.sent])
+        for record in entry.dead:
+            await self._dead_letters.add(record)
+        interested = [p for p in self._projections if p.concerns(entry.agent, entry.version)]
+        if interested:
+            state = json.loads(head.state)
+            for projection in interested:
+                await projection.apply(entry, state)

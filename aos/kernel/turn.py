@@ -1,0 +1,333 @@
+"""The turn as an agent's code sees it: its message, its state, and everything it may do.
+
+All of it is buffered until the commit, except steps, whose results are kept as they complete.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from aos.kernel.address import check_address
+from aos.kernel.effects import Effects
+from aos.kernel.errors import AosError, InvalidInput, NotAllowedNow
+from aos.kernel.message import Message
+from aos.kernel.outgoing import Outgoing, to_mailbox
+from aos.kernel.ports import BlobStore, Clock
+from aos.kernel.steps import StepJournal
+from aos.kernel.trace import TraceContext
+
+T = TypeVar("T")
+
+ERROR_TYPE = "aos.error"
+TIMEOUT_TYPE = "aos.timeout"
+RESUME_TYPE = "aos.resume"
+QUEUE_SCHEME = "queue:"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request this agent sent earlier, handed back with its reply.
+
+    Attributes:
+        id, to, type: The message that was sent, and to whom.
+        note: What the agent attached to it for this moment.
+    """
+
+    id: str
+    to: str
+    type: str
+    note: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnScope:
+    """What the kernel gives a turn to work with; the same for all messages of one turn."""
+
+    agent: str
+    version: int
+    now: datetime
+    ends: float
+    inbox: str
+    events: str
+    trace: TraceContext
+    clock: Clock
+    blobs: BlobStore
+
+
+class Turn:
+    """The handling of one message.
+
+    Attributes:
+        agent: Address of the agent whose turn this is.
+        version: Number of the turn in its life, from 1.
+        now: When the turn began (UTC). The same on every line of it.
+        message: What woke the agent.
+        request: The request this message answers, if it is a reply.
+        state: The agent's state as a JSON object; change or replace it freely.
+        attempt: 1, or higher where the message was put aside for retry before.
+    """
+
+    def __init__(
+        self,
+        scope: TurnScope,
+        message: Message,
+        state: dict[str, Any],
+        *,
+        effects: Effects,
+        steps: StepJournal,
+        request: Request | None,
+        first_number: int,
+        pending: Mapping[str, Any],
+        max_pending: int,
+    ) -> None:
+        self._scope = scope
+        self._effects = effects
+        self._steps = steps
+        self._number = first_number
+        self._step_counts: dict[str, int] = {}
+        self._pending = pending
+        self._max_pending = max_pending
+        self.message = message
+        self.request = request
+        self.state = state
+
+    @property
+    def agent(self) -> str:
+        return self._scope.agent
+
+    @property
+    def version(self) -> int:
+        return self._scope.version
+
+    @property
+    def now(self) -> datetime:
+        return self._scope.now
+
+    @property
+    def attempt(self) -> int:
+        return self.message.attempt
+
+    @property
+    def remaining(self) -> float:
+        """Seconds until the turn is cut off."""
+        return max(0.0, self._scope.ends - self._scope.clock.monotonic())
+
+    @property
+    def blobs(self) -> BlobStore:
+        """For reading, and for writing under names made from the content: such writes need no commit."""
+        return self._scope.blobs
+
+    def send(
+        self,
+        to: str,
+        type: str,  # noqa: A002  # the CloudEvents word
+        data: Any = None,
+        *,
+        subject: str | None = None,
+        priority: int = 5,
+        deadline: datetime | None = None,
+        conversation_id: str | None = None,
+        reply_to: str | None = None,
+        at: datetime | None = None,
+    ) -> str:
+        """Send a message to another agent once this turn is committed.
+
+        Args:
+            to: The agent's address.
+            type: What the message means: `review.requested`.
+            data: Its JSON payload.
+            subject: What it is about.
+            priority: 1 to 10.
+            deadline: Moment after which it is of no use; it is then a dead letter, and a requester is told.
+            conversation_id: Defaults to that of the message being handled.
+            reply_to: Where a reply should go, if one is expected.
+            at: Not to be delivered before this moment.
+
+        Returns:
+            The id of the message.
+
+        Raises:
+            InvalidInput: `to` is not an address.
+        """
+        message = self._compose(
+            type,
+            data,
+            to=check_address(to),
+            subject=subject,
+            priority=priority,
+            deadline=deadline,
+            conversation_id=conversation_id or self.message.conversation_id,
+            reply_to=reply_to,
+        )
+        self._effects.outgoing.append(to_mailbox(self._scope.inbox, message, at=at))
+        return message.id
+
+    def ask(
+        self,
+        to: str,
+        type: str,  # noqa: A002
+        data: Any = None,
+        *,
+        note: Any = None,
+        timeout: timedelta | None = None,
+        **options: Any,
+    ) -> str:
+        """Send a request. Its reply wakes this agent again, with `turn.request` holding `note`.
+
+        Args:
+            to: The agent to ask.
+            type: What is asked.
+            data: The question's JSON payload.
+            note: JSON kept with the request until the reply is here.
+            timeout: After this long without a reply an `aos.error` reply with code `deadline_exceeded` is
+                delivered in its place; a later reply is ignored.
+            **options: As for `send`.
+
+        Raises:
+            NotAllowedNow: more requests are open than the agent's policy allows.
+        """
+        if len(self._pending) + len(self._effects.asked) >= self._max_pending:
+            raise NotAllowedNow(
+                f"Agent {self.agent!r} has {self._max_pending} requests without a reply. Wait for some, or raise "
+                "`max_pending_requests` in its policy."
+            )
+        deadline = self.now + timeout if timeout else None
+        request_id = self.send(to, type, data, reply_to=self.agent, **{"deadline": deadline, **options})
+        self._effects.asked[request_id] = {"to": to, "type": type, "note": note}
+        if timeout:
+            self.send(self.agent, TIMEOUT_TYPE, {"request": request_id}, at=self.now + timeout)
+        return request_id
+
+    def reply(self, data: Any = None, *, type: str | None = None) -> str | None:  # noqa: A002
+        """Answer the message being handled. Does nothing, and returns None, where no reply is expected."""
+        if self.message.reply_to is None:
+            return None
+        return self._reply(type or f"{self.message.type}.reply", data)
+
+    def reply_error(self, error: AosError) -> str | None:
+        """Answer with an error: the requester receives an `aos.error` message."""
+        return self.reply(error.to_json(), type=ERROR_TYPE)
+
+    def publish(self, topic: str, type: str, data: Any = None) -> str:  # noqa: A002
+        """Publish a topic event; agents subscribed to it get a copy in their mailboxes."""
+        message = self._compose(type, data, to="", subject=topic, conversation_id=self.message.conversation_id)
+        self._effects.outgoing.append(Outgoing(self._scope.events, message.to_json()))
+        return message.id
+
+    def remind(
+        self,
+        name: str,
+        type: str,  # noqa: A002
+        data: Any = None,
+        *,
+        after: timedelta | None = None,
+        at: datetime | None = None,
+    ) -> str:
+        """Send this agent a message later. One reminder of a name is in force: setting it again moves it.
+
+        Raises:
+            InvalidInput: neither or both of `after` and `at` are given.
+        """
+        if (after is None) == (at is None):
+            raise InvalidInput("Give a reminder either `after` (how long from now) or `at` (when).")
+        due = at or self.now + (after or timedelta())
+        reminder = self.send(self.agent, type, data, at=due, subject=f"reminder:{name}")
+        self._effects.reminders[name] = reminder
+        return reminder
+
+    def forget(self, name: str) -> None:
+        """Cancel the reminder of this name, if there is one."""
+        self._effects.reminders[name] = None
+
+    async def step(self, name: str, work: Callable[[], Awaitable[T]]) -> T:
+        """Do something once, however often the message comes back: call a model, a tool, another system.
+
+        The JSON result is stored before this returns; on a redelivery or a retry it is returned and `work` is
+        not called. A crash between the effect and the storing repeats the effect, so hand
+        `idempotency_key(name)` to services that take one.
+
+        Args:
+            name: What the step is; repeated names are counted, so a loop may use one name.
+            work: A function returning an awaitable of a JSON value.
+        """
+        key = self._step_key(name)
+        done, result = await self._steps.recall(key)
+        if done:
+            return result  # type: ignore[no-any-return]  # JSON of what `work` returned before
+        return await self._steps.keep(key, await work())  # type: ignore[no-any-return]
+
+    def idempotency_key(self, name: str) -> str:
+        """A key for an external call, the same on every delivery and attempt of this message."""
+        identity = f"{self.agent}\n{self.message.source}\n{self.message.id}\n{name}"
+        return hashlib.sha256(identity.encode()).hexdigest()[:32]
+
+    def decide(
+        self,
+        question: str,
+        selected: str,
+        *,
+        rationale: str,
+        alternatives: list[dict[str, Any]] | None = None,
+        confidence: float | None = None,
+        evidence: list[dict[str, Any]] | None = None,
+    ) -> dict[str, Any]:
+        """Put a decision on record in the journal: what was chosen, why, and what else was weighed."""
+        decision = {
+            "decision_id": f"{self.agent}:{self.version}:d{len(self._effects.decisions)}",
+            "question": question,
+            "selected": selected,
+            "rationale": rationale,
+            "alternatives": alternatives or [],
+            "confidence": confidence,
+            "evidence": evidence or [],
+        }
+        self._effects.decisions.append(decision)
+        return decision
+
+    def record(self, kind: str, **facts: Any) -> None:
+        """Put facts on record in the journal."""
+        self._effects.facts.append({"kind": kind, **facts})
+
+    def spend(self, **amounts: float) -> None:
+        """Add to the turn's usage: tokens, money, seconds of tools."""
+        for name, amount in amounts.items():
+            self._effects.usage[name] = self._effects.usage.get(name, 0) + amount
+
+    def _reply(self, type_: str, data: Any) -> str:
+        to = self.message.reply_to or ""
+        queue = to.removeprefix(QUEUE_SCHEME) if to.startswith(QUEUE_SCHEME) else None
+        message = self._compose(
+            type_,
+            data,
+            to="" if queue else check_address(to),
+            conversation_id=self.message.conversation_id,
+            correlation_id=self.message.id,
+        )
+        if queue:
+            self._effects.outgoing.append(Outgoing(queue, message.to_json()))
+        else:
+            self._effects.outgoing.append(to_mailbox(self._scope.inbox, message))
+        return message.id
+
+    def _compose(self, type_: str, data: Any, **fields: Any) -> Message:
+        number = self._number + len(self._effects.outgoing)
+        return Message(
+            id=f"{self.agent}:{self.version}:{number}",
+            source=self.agent,
+            type=type_,
+            time=self.now,
+            data=data,
+            causation_id=self.message.id,
+            traceparent=self._scope.trace.traceparent,
+            **fields,
+        )
+
+    def _step_key(self, name: str) -> str:
+        count = self._step_counts.get(name, 0)
+        self._step_counts[name] = count + 1
+        digest = hashlib.sha256(name.encode()).hexdigest()[:16]
+        return f"{digest}:{count}"
