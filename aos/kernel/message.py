@@ -23,6 +23,7 @@ _TEXT_FIELDS = {
     "causationid": "causation_id",
     "replyto": "reply_to",
     "traceparent": "traceparent",
+    "topic": "topic",
 }
 
 
@@ -37,7 +38,8 @@ class Message:
         time: When it was made (UTC).
         data: Its JSON payload.
         to: Address of the agent it is for; empty on a topic event that has not been routed.
-        subject: What it is about; on a topic event, the topic.
+        subject: What it is about.
+        topic: On an event published to whoever wants it, the topic.
         conversation_id: The exchange it belongs to, kept by everything that follows from it.
         correlation_id: On a reply, the id of the request.
         causation_id: Id of the message whose handling sent this one.
@@ -55,6 +57,7 @@ class Message:
     data: Any = None
     to: str = ""
     subject: str | None = None
+    topic: str | None = None
     conversation_id: str | None = None
     correlation_id: str | None = None
     causation_id: str | None = None

@@ -214,7 +214,7 @@ class Turn:
 
     def publish(self, topic: str, type: str, data: Any = None) -> str:  # noqa: A002
         """Publish a topic event; agents subscribed to it get a copy in their mailboxes."""
-        message = self._compose(type, data, to="", subject=topic, conversation_id=self.message.conversation_id)
+        message = self._compose(type, data, to="", topic=topic, conversation_id=self.message.conversation_id)
         self._effects.outgoing.append(Outgoing(self._scope.events, message.to_json()))
         return message.id
 

@@ -1,0 +1,112 @@
+"""The base class of agents: a type, a purpose, a state model, and methods for the messages it understands."""
+
+from __future__ import annotations
+
+import builtins
+from typing import Any, ClassVar, Generic, TypeVar, cast, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from aos.agents.handlers import Handler, Kind, handlers_of, to_json
+from aos.kernel.errors import AosError, SettingInvalid, StoreUnavailable, UnknownMessageType
+from aos.kernel.policy import AgentPolicy
+from aos.kernel.turn import ERROR_TYPE, Turn
+
+State = TypeVar("State", bound=BaseModel)
+
+
+class NoState(BaseModel):
+    """The state of an agent that remembers nothing."""
+
+
+class Agent(Generic[State]):
+    """A perpetual agent.
+
+    Subclass it with the model of its state, set `type` and `purpose`, and decorate methods with `on`, `on_reply`
+    and `on_event`. A method is `async def name(self, turn, state, data)`: it may change `state`, act through
+    `turn`, and return an answer. One instance serves every agent of the type, so keep nothing on `self` that
+    belongs to one agent: it is not there in the next turn.
+
+    Attributes:
+        type: The first part of its address.
+        name: What people call it.
+        purpose: What it is there for.
+        capabilities: What it can do, for those who look for an agent.
+        policy: Retries, order, limits.
+        listed: Whether it is one agent, always there under its type; False for a type of many (`task:<id>`).
+    """
+
+    type: ClassVar[str] = ""
+    name: ClassVar[str] = ""
+    purpose: ClassVar[str] = ""
+    capabilities: ClassVar[tuple[str, ...]] = ()
+    policy: AgentPolicy = AgentPolicy()
+    listed: ClassVar[bool] = True
+
+    _handlers: ClassVar[dict[tuple[Kind, str], Handler]] = {}
+    _state_model: ClassVar[builtins.type[BaseModel]] = NoState
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for base in getattr(cls, "__orig_bases__", ()):
+            for argument in get_args(base):
+                if isinstance(argument, type) and issubclass(argument, BaseModel):
+                    cls._state_model = argument
+        cls._handlers = handlers_of(cls)
+
+    def __init__(self) -> None:
+        if not self.type:
+            raise SettingInvalid(f"{type(self).__name__} has no `type`. Give it one: the first part of its address.")
+
+    @property
+    def topics(self) -> frozenset[str]:
+        """Topics whose events it wants."""
+        return frozenset(key for kind, key in self._handlers if kind == "event")
+
+    @property
+    def message_types(self) -> list[str]:
+        """Types of messages it handles."""
+        return sorted(key for kind, key in self._handlers if kind == "message")
+
+    def initial_state(self) -> dict[str, Any]:
+        return self._state_model().model_dump(mode="json")
+
+    async def handle(self, turn: Turn) -> None:
+        """Find the method for the turn's message, and call it with the state and the data it wants."""
+        handler = self._find(turn)
+        data = handler.read(turn.message.type, turn.message.data)
+        state = self._load(turn)
+        answer = await getattr(self, handler.name)(turn, state, data)
+        turn.state = state.model_dump(mode="json")
+        if answer is not None:
+            turn.reply(to_json(answer))
+
+    def _find(self, turn: Turn) -> Handler:
+        message = turn.message
+        key: tuple[Kind, str] = ("message", message.type)
+        if turn.request is not None:
+            key = ("reply", turn.request.type)
+        elif turn.message.topic is not None:
+            key = ("event", turn.message.topic)
+        handler = self._handlers.get(key) or self._handlers.get((key[0], "*"))
+        if handler is None:
+            raise self._unknown(turn)
+        return handler
+
+    def _unknown(self, turn: Turn) -> AosError:
+        if turn.message.type == ERROR_TYPE:
+            return UnknownMessageType(f"{self.type!r} received an error it has no handler for: {turn.message.data!r}")
+        known = ", ".join(self.message_types) or "none"
+        return UnknownMessageType(
+            f"Agent type {self.type!r} does not handle {turn.message.type!r}. It handles: {known}."
+        )
+
+    def _load(self, turn: Turn) -> State:
+        try:
+            return cast("State", self._state_model.model_validate(turn.state))
+        except ValidationError as error:
+            raise StoreUnavailable(
+                f"The stored state of {turn.agent!r} does not fit {self._state_model.__name__}: "
+                f"{error.error_count()} problems. Give new fields a default.",
+                code="state_does_not_fit",
+            ) from error

@@ -1,0 +1,1 @@
+"""What is kept for users of the system: artifacts, and documents under keys."""

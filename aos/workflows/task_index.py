@@ -1,0 +1,152 @@
+"""The list of tasks: a read model fed by the task agents' commits, and the idempotency keys of submissions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from aos.kernel.errors import Conflict
+from aos.kernel.journal import JournalEntry
+from aos.kernel.message import format_time, parse_time
+from aos.kernel.ports import Clock, Delete, Entity, Insert, Operation, Replace, TableStore, Value
+from aos.workflows.task_agent import TYPE
+from aos.workflows.task_state import TaskRequest, TaskState, TaskStatus
+
+TABLE = "tasks"
+PARTITION = "tasks"
+KEYS_PARTITION = "keys"
+_LATEST = 10**14
+"""Subtracted from, milliseconds since 1970 sort newest first."""
+
+
+def row_key(task_id: str) -> str:
+    """Newest first. A task id starts with the time it was made: `20260131-093000-…`."""
+    made = datetime.strptime(task_id[:15], "%Y%m%d-%H%M%S")  # noqa: DTZ007  # only compared with its like
+    return f"{_LATEST - int((made - datetime(1970, 1, 1)).total_seconds() * 1000):014d}-{task_id}"  # noqa: DTZ001
+
+
+class TaskIndex:
+    """Reads and feeds the list of tasks. Its rows lag behind the tasks by moments, and can be rebuilt from them."""
+
+    def __init__(self, tables: TableStore, clock: Clock) -> None:
+        self._tables = tables
+        self._clock = clock
+
+    def concerns(self, agent: str, version: int) -> bool:  # noqa: ARG002  # every turn of a task matters
+        return agent.startswith(f"{TYPE}:")
+
+    async def apply(self, entry: JournalEntry, state: Mapping[str, Any]) -> None:
+        """Bring a task's row up to the version of this entry, unless it is there already."""
+        task = TaskState.model_validate(state)
+        if task.request is None:
+            return
+        task_id = entry.agent.partition(":")[2]
+        await self._write(task_id, entry.version, task)
+
+    async def announce(self, task_id: str, request: TaskRequest) -> None:
+        """Show a task that was submitted and has not had its first turn. A later row is left as it is."""
+        await self._write(task_id, 0, TaskState(request=request, created_at=self._clock.now()))
+
+    async def get(self, task_id: str) -> dict[str, Any] | None:
+        entity = await self._tables.get(TABLE, PARTITION, row_key(task_id))
+        return _row(entity) if entity else None
+
+    async def list(
+        self,
+        *,
+        status: str | None = None,
+        task_type: str | None = None,
+        owner: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """Tasks, newest first, and a cursor where there are more."""
+        asked = {"status": status, "task_type": task_type, "owner": owner}
+        where: dict[str, str | int | bool] = {name: value for name, value in asked.items() if value}
+        page = await self._tables.scan(TABLE, PARTITION, where=where, limit=limit, cursor=cursor)
+        return [_row(entity) for entity in page.entities], page.cursor
+
+    async def claim(self, key: str, task_id: str, fingerprint: str, keep: timedelta) -> tuple[str, str]:
+        """Bind an idempotency key to a task, or find what it is bound to.
+
+        Returns:
+            The task id and the request fingerprint that the key stands for.
+        """
+        row = hashlib.sha256(key.encode()).hexdigest()
+        expires = format_time(self._clock.now() + keep)
+        values: dict[str, Value] = {"task": task_id, "fingerprint": fingerprint, "expires": expires}
+        entity = Entity(KEYS_PARTITION, row, values)
+        try:
+            await self._tables.commit(TABLE, [Insert(entity)])
+        except Conflict:
+            found = await self._tables.get(TABLE, KEYS_PARTITION, row)
+            if found is None:
+                raise
+            if parse_time(str(found.values["expires"])) > self._clock.now():
+                return str(found.values["task"]), str(found.values["fingerprint"])
+            await self._tables.commit(TABLE, [Replace(entity, found.etag or "")])
+        return task_id, fingerprint
+
+    async def sweep(self) -> int:
+        """Remove expired idempotency keys; returns how many."""
+        removed, cursor, now = 0, None, self._clock.now()
+        while True:
+            page = await self._tables.scan(TABLE, KEYS_PARTITION, limit=1_000, cursor=cursor)
+            expired: list[Operation] = [
+                Delete(KEYS_PARTITION, entity.row, entity.etag)
+                for entity in page.entities
+                if parse_time(str(entity.values["expires"])) <= now
+            ]
+            for start in range(0, len(expired), 100):
+                await self._tables.commit(TABLE, expired[start : start + 100])
+            removed += len(expired)
+            cursor = page.cursor
+            if cursor is None:
+                return removed
+
+    async def _write(self, task_id: str, version: int, task: TaskState) -> None:
+        row = row_key(task_id)
+        entity = Entity(PARTITION, row, _values(task_id, version, task))
+        try:
+            await self._tables.commit(TABLE, [Insert(entity)])
+        except Conflict:
+            found = await self._tables.get(TABLE, PARTITION, row)
+            if found is not None and int(str(found.values["version"])) < version:
+                await self._tables.commit(TABLE, [Replace(entity, found.etag or "")])
+
+
+def _values(task_id: str, version: int, task: TaskState) -> dict[str, Value]:
+    request = task.request
+    assert request is not None  # noqa: S101  # callers index only tasks that have one
+    summary = (task.result or {}).get("summary") or (task.error or {}).get("message") or ""
+    shown = {
+        "id": task_id,
+        "task_type": request.task_type,
+        "title": request.title,
+        "target": request.target,
+        "priority": request.priority,
+        "owner": request.owner,
+        "status": task.status.value,
+        "progress": task.progress,
+        "created_at": format_time(task.created_at) if task.created_at else None,
+        "completed_at": format_time(task.finished_at) if task.finished_at else None,
+        "summary": str(summary)[:1_000],
+    }
+    return {
+        "version": version,
+        "status": task.status.value,
+        "task_type": request.task_type,
+        "owner": request.owner,
+        "shown": json.dumps(shown, ensure_ascii=False),
+    }
+
+
+def _row(entity: Entity) -> dict[str, Any]:
+    shown: dict[str, Any] = json.loads(str(entity.values["shown"]))
+    return shown
+
+
+__all__ = ["TABLE", "TaskIndex", "TaskStatus", "row_key"]
