@@ -19,10 +19,10 @@ from aos.kernel.behaviour import Behaviour, Catalogue, Projection
 from aos.kernel.commit import Committed, Committer, describe, new_entry
 from aos.kernel.deadletter import DeadLetters, dead_letter
 from aos.kernel.dedupe import DedupeWindow
-from aos.kernel.errors import AosError, Conflict, MalformedMessage, UnknownAgentType
+from aos.kernel.errors import AosError, Conflict, HandlerFailed, MalformedMessage, UnknownAgentType
 from aos.kernel.head import Head
 from aos.kernel.heads import Heads
-from aos.kernel.journal import Journal
+from aos.kernel.journal import Journal, JournalEntry
 from aos.kernel.mailbox import Mailbox
 from aos.kernel.message import Message
 from aos.kernel.order import HeldRows
@@ -230,5 +230,22 @@ class Kernel:
             await self.mailbox.reply_error(message, error, self._clock.now())
 
 
-def _report(entry: object, outcomes: list[Outcome], usage: meter.Usage) -> None:
-    log.info("turn", extra={"entry": entry, "outcomes": outcomes, "usage": usage})
+def _report(entry: JournalEntry, outcomes: Sequence[Outcome], usage: meter.Usage) -> None:
+    facts = {
+        "agent": entry.agent,
+        "version": entry.version,
+        "trace_id": entry.trace,
+        "duration_ms": entry.duration_ms,
+        "received": [f"{outcome.message.type} {outcome.kind}" for outcome in outcomes],
+        "sent": len(entry.sent),
+        "usage": usage.to_json(),
+    }
+    for outcome in outcomes:
+        if outcome.error is not None:
+            log.warning(
+                "message %s",
+                outcome.kind,
+                extra={**facts, "message_id": outcome.message.id, "error": outcome.error.to_json()},
+                exc_info=outcome.error if isinstance(outcome.error, HandlerFailed) else None,
+            )
+    log.info("turn", extra=facts)

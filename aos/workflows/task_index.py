@@ -13,13 +13,14 @@ from aos.kernel.journal import JournalEntry
 from aos.kernel.message import format_time, parse_time
 from aos.kernel.ports import Clock, Delete, Entity, Insert, Operation, Replace, TableStore, Value
 from aos.workflows.task_agent import TYPE
-from aos.workflows.task_state import TaskRequest, TaskState, TaskStatus
+from aos.workflows.task_state import TaskRequest, TaskState
 
 TABLE = "tasks"
 PARTITION = "tasks"
 KEYS_PARTITION = "keys"
 _LATEST = 10**14
 """Subtracted from, milliseconds since 1970 sort newest first."""
+_REMEMBERED = 1_000
 
 
 def row_key(task_id: str) -> str:
@@ -34,6 +35,7 @@ class TaskIndex:
     def __init__(self, tables: TableStore, clock: Clock) -> None:
         self._tables = tables
         self._clock = clock
+        self._etags: dict[str, str] = {}
 
     def concerns(self, agent: str, version: int) -> bool:  # noqa: ARG002  # every turn of a task matters
         return agent.startswith(f"{TYPE}:")
@@ -108,14 +110,32 @@ class TaskIndex:
                 return removed
 
     async def _write(self, task_id: str, version: int, task: TaskState) -> None:
+        """One operation where this instance wrote the row last, two otherwise."""
         row = row_key(task_id)
         entity = Entity(PARTITION, row, _values(task_id, version, task))
+        etag = self._etags.pop(task_id, None)
         try:
-            await self._tables.commit(TABLE, [Insert(entity)])
+            if etag is None:
+                etag = await self._older(row, version)
+                if etag is None:
+                    return
+            written = await self._tables.commit(TABLE, [Replace(entity, etag) if etag else Insert(entity)])
         except Conflict:
-            found = await self._tables.get(TABLE, PARTITION, row)
-            if found is not None and int(str(found.values["version"])) < version:
-                await self._tables.commit(TABLE, [Replace(entity, found.etag or "")])
+            # Somebody else fed the row in between: theirs may be the newer version, or ours still is.
+            etag = await self._older(row, version)
+            if etag is None:
+                return
+            written = await self._tables.commit(TABLE, [Replace(entity, etag)])
+        self._etags[task_id] = written[0] or ""
+        if len(self._etags) > _REMEMBERED:
+            self._etags.pop(next(iter(self._etags)))
+
+    async def _older(self, row: str, version: int) -> str | None:
+        """ETag of the stored row if it is older than `version`, empty if there is none, None if it is not older."""
+        found = await self._tables.get(TABLE, PARTITION, row)
+        if found is None:
+            return ""
+        return found.etag if int(str(found.values["version"])) < version else None
 
 
 def _values(task_id: str, version: int, task: TaskState) -> dict[str, Value]:
@@ -147,6 +167,3 @@ def _values(task_id: str, version: int, task: TaskState) -> dict[str, Value]:
 def _row(entity: Entity) -> dict[str, Any]:
     shown: dict[str, Any] = json.loads(str(entity.values["shown"]))
     return shown
-
-
-__all__ = ["TABLE", "TaskIndex", "TaskStatus", "row_key"]
