@@ -1,0 +1,163 @@
+"""What can be asked about agents from outside: which there are, how each is, what it did, and to send it something."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+from aos.agents.agent import Agent
+from aos.agents.agent_index import AgentIndex
+from aos.agents.registry import AgentRegistry
+from aos.kernel.address import agent_type, check_address
+from aos.kernel.errors import NotFound, UnknownAgentType
+from aos.kernel.head import Head
+from aos.kernel.journal import JournalEntry, Verification
+from aos.kernel.kernel import Kernel
+from aos.kernel.message import Message
+from aos.kernel.ports import Clock, Ids
+
+
+class Directory:
+    """The agents of the system."""
+
+    def __init__(self, kernel: Kernel, registry: AgentRegistry, index: AgentIndex, clock: Clock, ids: Ids) -> None:
+        self._kernel = kernel
+        self._registry = registry
+        self._index = index
+        self._clock = clock
+        self._ids = ids
+
+    async def list(
+        self,
+        *,
+        type: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,  # noqa: A002
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """Agents, and a cursor where there are more.
+
+        The first page starts with the registered single agents, whether or not they have lived; agents of types
+        of many follow as they were born.
+        """
+        shown: list[dict[str, Any]] = []
+        if cursor is None:
+            singles = [agent for agent in self._registry if agent.listed and type in (None, agent.type)]
+            shown = [await self.status(agent.type) for agent in singles]
+        addresses, following = await self._index.list(type=type, limit=limit, cursor=cursor)
+        listed = {agent.type for agent in self._registry if agent.listed}
+        shown += [await self.status(address) for address in addresses if address not in listed]
+        return shown, following
+
+    async def status(self, address: str) -> dict[str, Any]:
+        """One agent: who it is, and how its life has gone so far.
+
+        Raises:
+            NotFound: the type is not registered and no such agent has lived, or an agent of a type of many has not.
+        """
+        check_address(address)
+        behaviour = self._registry.behaviour(agent_type(address))
+        head = await self._kernel.heads.read(address)
+        if head is None and (behaviour is None or not behaviour.listed or ":" in address):
+            raise NotFound(f"There is no agent {address!r}. List the agents to see which there are.")
+        return {**_described(address, behaviour), **_lived(head)}
+
+    async def detail(self, address: str) -> dict[str, Any]:
+        """One agent with its state. Raises `NotFound`."""
+        status = await self.status(address)
+        head = await self._kernel.heads.read(address)
+        return {**status, "state": json.loads(head.state) if head else None}
+
+    async def journal(self, address: str, *, after: int = 0, limit: int = 50) -> list[JournalEntry]:
+        """Entries above version `after`, oldest first. Raises `NotFound`."""
+        await self.status(address)
+        return await self._kernel.journal.entries(address, after=after, limit=limit)
+
+    async def send(
+        self,
+        address: str,
+        message_type: str,
+        data: Any,
+        *,
+        source: str = "/api/agents",
+        message_id: str | None = None,
+        traceparent: str | None = None,
+        **fields: Any,
+    ) -> str:
+        """Put a message into an agent's mailbox.
+
+        Args:
+            address: For whom.
+            message_type: What it means.
+            data: Its JSON payload.
+            source: Who sends it.
+            message_id: The same id from the same source has its effect once.
+            traceparent: W3C trace context.
+            **fields: Further fields of `Message`.
+
+        Returns:
+            The message's id.
+
+        Raises:
+            UnknownAgentType: nobody registered the agent's type.
+            InvalidInput: `address` is not one.
+        """
+        check_address(address)
+        if self._registry.behaviour(agent_type(address)) is None:
+            known = ", ".join(sorted(agent.type for agent in self._registry)) or "none"
+            raise UnknownAgentType(f"No agent type {agent_type(address)!r} is registered. There are: {known}.")
+        message = Message(
+            id=message_id or self._ids.new(),
+            source=source,
+            type=message_type,
+            time=self._clock.now(),
+            to=address,
+            data=data,
+            traceparent=traceparent,
+            **fields,
+        )
+        await self._kernel.mailbox.post(message)
+        return message.id
+
+    async def verify(self, address: str) -> Verification:
+        """Recompute the hash chain of one agent's journal."""
+        return await self._kernel.journal.verify(address, await self._kernel.heads.read(address))
+
+    async def addresses(self) -> AsyncIterator[str]:
+        """Every agent that has lived."""
+        cursor: str | None = None
+        while True:
+            addresses, cursor = await self._index.list(limit=1_000, cursor=cursor)
+            for address in addresses:
+                yield address
+            if cursor is None:
+                return
+
+
+def _described(address: str, behaviour: Agent[Any] | None) -> dict[str, Any]:
+    if behaviour is None:
+        return {"id": address, "type": agent_type(address), "name": address, "registered": False}
+    return {
+        "id": address,
+        "type": behaviour.type,
+        "name": behaviour.name or behaviour.type,
+        "purpose": behaviour.purpose,
+        "capabilities": list(behaviour.capabilities),
+        "messages": behaviour.message_types,
+        "registered": True,
+    }
+
+
+def _lived(head: Head | None) -> dict[str, Any]:
+    """An agent is asleep whenever no turn of it runs; before its first turn it is created and no more."""
+    if head is None:
+        return {"status": "created", "version": 0, "created_at": None, "last_active": None, "counters": {}}
+    return {
+        "status": "sleeping",
+        "version": head.version,
+        "created_at": head.created,
+        "last_active": head.updated,
+        "counters": dict(head.counters),
+        "pending_requests": len(head.pending),
+        "reminders": len(head.reminders),
+    }
