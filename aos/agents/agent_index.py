@@ -26,12 +26,12 @@ class AgentIndex:
         row = Entity(PARTITION, entry.agent, {"type": agent_type(entry.agent), "since": entry.time})
         await self._tables.commit(TABLE, [Upsert(row)])
 
-    async def list(
+    async def page(
         self,
         *,
         type: str | None = None,
         limit: int = 50,
-        cursor: str | None = None,  # noqa: A002
+        cursor: str | None = None,
     ) -> tuple[list[str], str | None]:
         """Addresses in alphabetical order, and a cursor where there are more."""
         where: dict[str, str | int | bool] = {"type": type} if type else {}

@@ -28,12 +28,12 @@ class Directory:
         self._clock = clock
         self._ids = ids
 
-    async def list(
+    async def page(
         self,
         *,
         type: str | None = None,
         limit: int = 50,
-        cursor: str | None = None,  # noqa: A002
+        cursor: str | None = None,
     ) -> tuple[list[dict[str, Any]], str | None]:
         """Agents, and a cursor where there are more.
 
@@ -44,7 +44,7 @@ class Directory:
         if cursor is None:
             singles = [agent for agent in self._registry if agent.listed and type in (None, agent.type)]
             shown = [await self.status(agent.type) for agent in singles]
-        addresses, following = await self._index.list(type=type, limit=limit, cursor=cursor)
+        addresses, following = await self._index.page(type=type, limit=limit, cursor=cursor)
         listed = {agent.type for agent in self._registry if agent.listed}
         shown += [await self.status(address) for address in addresses if address not in listed]
         return shown, following
@@ -127,7 +127,7 @@ class Directory:
         """Every agent that has lived."""
         cursor: str | None = None
         while True:
-            addresses, cursor = await self._index.list(limit=1_000, cursor=cursor)
+            addresses, cursor = await self._index.page(limit=1_000, cursor=cursor)
             for address in addresses:
                 yield address
             if cursor is None:

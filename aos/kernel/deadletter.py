@@ -81,14 +81,14 @@ class DeadLetters:
         record = DeadLetter(_identify(now, identity), "", format_time(now), error.to_json(), body=text[:100_000])
         await self._write(record)
 
-    async def get(self, id: str) -> DeadLetter:  # noqa: A002
+    async def get(self, id: str) -> DeadLetter:
         """One record. Raises `NotFound`."""
         entity = await self._tables.get(self._table, PARTITION, id)
         if entity is None:
             raise NotFound(f"There is no dead letter {id!r}. List them to see which there are.")
         return await self._read(entity)
 
-    async def list(
+    async def page(
         self,
         *,
         agent: str | None = None,
@@ -105,7 +105,7 @@ class DeadLetters:
         page = await self._tables.scan(self._table, PARTITION, where=where, limit=limit, cursor=cursor)
         return [await self._read(entity) for entity in page.entities], page.cursor
 
-    async def reopen(self, id: str) -> Message:  # noqa: A002
+    async def reopen(self, id: str) -> Message:
         """Mark a record as resubmitted, and return the message to send: the same, under a new id.
 
         Raises:

@@ -124,7 +124,7 @@ class Turn:
     def send(
         self,
         to: str,
-        type: str,  # noqa: A002  # the CloudEvents word
+        type: str,  # the CloudEvents word
         data: Any = None,
         *,
         subject: str | None = None,
@@ -169,7 +169,7 @@ class Turn:
     def ask(
         self,
         to: str,
-        type: str,  # noqa: A002
+        type: str,
         data: Any = None,
         *,
         note: Any = None,
@@ -202,7 +202,7 @@ class Turn:
             self.send(self.agent, TIMEOUT_TYPE, {"request": request_id}, at=self.now + timeout)
         return request_id
 
-    def reply(self, data: Any = None, *, type: str | None = None) -> str | None:  # noqa: A002
+    def reply(self, data: Any = None, *, type: str | None = None) -> str | None:
         """Answer the message being handled. Does nothing, and returns None, where no reply is expected."""
         if self.message.reply_to is None:
             return None
@@ -212,7 +212,7 @@ class Turn:
         """Answer with an error: the requester receives an `aos.error` message."""
         return self.reply(error.to_json(), type=ERROR_TYPE)
 
-    def publish(self, topic: str, type: str, data: Any = None) -> str:  # noqa: A002
+    def publish(self, topic: str, type: str, data: Any = None) -> str:
         """Publish a topic event; agents subscribed to it get a copy in their mailboxes."""
         message = self._compose(type, data, to="", topic=topic, conversation_id=self.message.conversation_id)
         self._effects.outgoing.append(Outgoing(self._scope.events, message.to_json()))
@@ -221,7 +221,7 @@ class Turn:
     def remind(
         self,
         name: str,
-        type: str,  # noqa: A002
+        type: str,
         data: Any = None,
         *,
         after: timedelta | None = None,

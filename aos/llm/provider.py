@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -23,6 +24,21 @@ DialectName = Literal[
     "ollama_native",
 ]
 Auth = Literal["bearer", "api-key", "x-api-key", "x-goog-api-key", "api-key+bearer", "none"]
+ErrorKind = Literal[
+    "rate_limited",
+    "overloaded",
+    "failed",
+    "timed_out",
+    "credit_exhausted",
+    "authentication",
+    "access",
+    "model_not_found",
+    "context_overflow",
+    "content_filtered",
+    "bad_request",
+    "unsupported",
+    "malformed",
+]
 StructuredOutput = Literal["json_schema", "json_object", "tool", "prompt"]
 
 
@@ -103,7 +119,22 @@ class ParameterRules(BaseModel):
         {"auto", "none", "required", "named"}
     )
     tool_choice_style: Literal["openai", "value"] = "openai"
-    structured: StructuredOutput = "json_schema"
+    structured: ErrorKind = Literal[
+    "rate_limited",
+    "overloaded",
+    "failed",
+    "timed_out",
+    "credit_exhausted",
+    "authentication",
+    "access",
+    "model_not_found",
+    "context_overflow",
+    "content_filtered",
+    "bad_request",
+    "unsupported",
+    "malformed",
+]
+StructuredOutput = "json_schema"
     structured_with_tools: bool = True
     structured_with_stream: bool = True
     stream_usage: bool = True
@@ -135,6 +166,17 @@ class ModelProfile(BaseModel):
     dimensions: int | None = None
 
 
+class ModelFamily(BaseModel):
+    """What holds for all models whose name matches `pattern` (as in a file glob), listed or not."""
+
+    model_config = _SHAPE
+
+    pattern: str
+    capabilities: Capabilities = Capabilities()
+    limits: Limits = Limits()
+    rules: Mapping[str, Any] = Field(default_factory=dict)
+
+
 class Paths(BaseModel):
     """Where below the base URL things are. `{model}` is filled in."""
 
@@ -150,15 +192,19 @@ class ProviderProfile(BaseModel):
     Attributes:
         id: Stable; what routes and reports call it.
         base_url: May hold `{placeholders}`, each filled from the setting `variables` names for it.
-        base_url_env: Settings that replace the base URL, first found wins.
+        base_url_env: Settings that replace the base URL, first found wins. `base_url_suffix` is put behind such
+            a value where it is not there, `base_url_trim` taken off its end where it is.
         api_key_env: Settings or vault secrets that hold the key, first found wins.
+        bearer_env: Those of `api_key_env` whose value is sent as a bearer token whatever `auth` says.
         entra_scope: Where given, a Microsoft Entra token of this scope is used when there is no key.
         headers: Sent with every request. `header_env` names settings for those that are secret or personal.
         idempotency_header: Header for the idempotency key, where the provider takes one.
         tier: 1 is asked first; `local` providers run on the user's own machines.
         priority: Order within a tier, lower first.
         status: A retired provider is skipped; `sunset` is its last day, `notice` says what happened.
-        default_model: What is asked when the route names none.
+        default_model: What is asked when the route names none; `default_model_env` names settings that replace it.
+        error_codes: The provider's own codes, types or statuses to the error they mean, where the general
+            reading (`aos.llm.faults`) would be wrong.
     """
 
     model_config = _SHAPE
@@ -168,8 +214,11 @@ class ProviderProfile(BaseModel):
     dialect: DialectName = "openai_chat"
     base_url: str = ""
     base_url_env: tuple[str, ...] = ()
+    base_url_suffix: str = ""
+    base_url_trim: str = ""
     variables: Mapping[str, str] = Field(default_factory=dict)
     api_key_env: tuple[str, ...] = ()
+    bearer_env: frozenset[str] = frozenset()
     auth: Auth = "bearer"
     entra_scope: str | None = None
     api_version: str | None = None
@@ -189,8 +238,11 @@ class ProviderProfile(BaseModel):
     limits: Limits = Limits()
     rules: ParameterRules = ParameterRules()
     models: tuple[ModelProfile, ...] = ()
+    families: tuple[ModelFamily, ...] = ()
     default_model: str | None = None
+    default_model_env: tuple[str, ...] = ()
     default_embedding_model: str | None = None
+    error_codes: Mapping[str, ErrorKind] = Field(default_factory=dict)
 
     def model(self, name: str) -> ModelProfile:
         """The model's profile; for one that is not listed, an empty profile of that name."""
@@ -199,14 +251,22 @@ class ProviderProfile(BaseModel):
                 return known
         return ModelProfile(id=name)
 
+    def family(self, model: str) -> ModelFamily:
+        """The first family the model belongs to; an empty one where there is none."""
+        name = self.model(model).id
+        for family in self.families:
+            if fnmatchcase(name, family.pattern):
+                return family
+        return ModelFamily(pattern=name)
+
     def capabilities_of(self, model: str) -> Capabilities:
-        return self.model(model).capabilities.over(self.capabilities)
+        return self.model(model).capabilities.over(self.family(model).capabilities.over(self.capabilities))
 
     def limits_of(self, model: str) -> Limits:
-        return self.model(model).limits.over(self.limits)
+        return self.model(model).limits.over(self.family(model).limits.over(self.limits))
 
     def rules_of(self, model: str) -> ParameterRules:
-        own = self.model(model).rules
+        own = {**self.family(model).rules, **self.model(model).rules}
         if not own:
             return self.rules
         return ParameterRules.model_validate({**self.rules.model_dump(exclude_unset=True), **own})

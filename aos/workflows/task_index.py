@@ -56,7 +56,7 @@ class TaskIndex:
         entity = await self._tables.get(TABLE, PARTITION, row_key(task_id))
         return _row(entity) if entity else None
 
-    async def list(
+    async def page(
         self,
         *,
         status: str | None = None,

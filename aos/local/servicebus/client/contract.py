@@ -133,7 +133,7 @@ class Multiplexer(Protocol):
         timeout: float = 60.0,
         mode: Mode = "peek-lock",  # noqa: ASYNC109
     ) -> SessionReceiver | None:
-        """Lock a session that has messages and that nobody holds; None when none came within `timeout` seconds.
+        """Lock a session that has messages and no holder; None when none came within `timeout` seconds.
 
         Raises:
             EntityNotFound: there is no such entity.
