@@ -1,0 +1,70 @@
+"""What the triggers do, free of the Functions library's decorators."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import UTC
+
+import azure.functions as func
+
+from aos.functions.process import system
+from aos.kernel.errors import MalformedMessage, TerminalError
+from aos.kernel.kernel import Delivery
+from aos.kernel.message import Message
+
+log = logging.getLogger("aos.functions")
+
+
+async def deliver(messages: Sequence[func.ServiceBusMessage]) -> None:
+    """One turn of the agent whose mailbox the messages come from."""
+    running = system()
+    await running.kernel.deliver([await _delivery(message) for message in messages])
+
+
+async def route(messages: Sequence[func.ServiceBusMessage]) -> None:
+    """Copy topic events to the mailboxes of their subscribers."""
+    running = system()
+    for message in messages:
+        delivery = await _delivery(message)
+        try:
+            event = Message.decode(delivery.body)
+        except MalformedMessage as error:
+            await running.kernel.dead_letters.add_unreadable(delivery.body, error, at=delivery.enqueued)
+            continue
+        await running.kernel.mailbox.fan_out(event, running.registry.subscribers(event))
+
+
+async def give_up(message: func.ServiceBusMessage) -> None:
+    """Put a message the bus would not deliver any more into the dead-letter store."""
+    reason = message.dead_letter_reason or "unknown"
+    description = message.dead_letter_error_description or ""
+    error = TerminalError(
+        f"The bus gave the message up: {reason}. {description}".strip(),
+        code="delivery_failed",
+        details={"reason": reason},
+    )
+    await system().kernel.recover(await _delivery(message), error)
+
+
+async def answer(message: func.ServiceBusMessage, traceparent: str | None) -> None:
+    """Answer one request of the wire contract."""
+    await system().requests.handle((await _delivery(message)).body, traceparent=traceparent)
+
+
+async def maintain() -> None:
+    """Run the maintenance of all services."""
+    log.info("maintenance", extra=await system().run_maintenance())
+
+
+async def beat() -> None:
+    """Note that this host is alive."""
+    await system().heartbeat.beat()
+
+
+async def _delivery(message: func.ServiceBusMessage) -> Delivery:
+    body = await system().open_body(message.get_body())
+    enqueued = message.enqueued_time_utc
+    if enqueued is not None and enqueued.tzinfo is None:
+        enqueued = enqueued.replace(tzinfo=UTC)
+    return Delivery(body, message.delivery_count or 1, enqueued)

@@ -1,0 +1,200 @@
+"""The system of one process: its services, under the names people know them by.
+
+`aos.composition` wires it to Azure; tests wire it to memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aos import __version__
+from aos.agents import Agent, AgentRegistry
+from aos.agents.agent_index import AgentIndex
+from aos.agents.directory import Directory
+from aos.config import AOSConfig
+from aos.governance.decision import Decision, Option, weigh
+from aos.kernel.errors import InvalidInput, NotFound
+from aos.kernel.kernel import Kernel
+from aos.kernel.meter import process_total
+from aos.kernel.ports import BlobStore, Clock, Ids, MessageBus, TableStore
+from aos.messaging.requests import RequestDesk
+from aos.storage.artifacts import Artifacts
+from aos.storage.documents import Documents
+from aos.telemetry.heartbeat import Heartbeat
+from aos.workflows.task_agent import TaskAgent
+from aos.workflows.task_index import TaskIndex
+from aos.workflows.task_state import TaskRequest
+from aos.workflows.tasks import Tasks
+
+
+@dataclass(frozen=True, slots=True)
+class Adapters:
+    """The outside world of one system.
+
+    Attributes:
+        open_body: Turns the body of a received message into what was sent, where that is kept in a blob.
+        close: Ends all connections.
+    """
+
+    tables: TableStore
+    blobs: BlobStore
+    bus: MessageBus
+    clock: Clock
+    ids: Ids
+    open_body: Callable[[bytes], Awaitable[bytes]]
+    close: Callable[[], Awaitable[None]]
+
+
+class AgentOperatingSystem:
+    """The system of one process.
+
+    Attributes:
+        config: What it was configured with.
+        registry: Its agent types and task types.
+        kernel: Runs turns.
+        tasks, directory, artifacts, documents: What business apps and people work with.
+        requests: Answers business apps that speak Service Bus.
+        heartbeat: Tells that this host is alive.
+    """
+
+    def __init__(self, config: AOSConfig, adapters: Adapters, registry: AgentRegistry) -> None:
+        self.config = config
+        self.adapters = adapters
+        self.registry = registry
+        registry.register(TaskAgent(registry.task_type))
+        agent_index = AgentIndex(adapters.tables)
+        self.task_index = TaskIndex(adapters.tables, adapters.clock)
+        self.kernel = Kernel(
+            registry,
+            tables=adapters.tables,
+            blobs=adapters.blobs,
+            bus=adapters.bus,
+            clock=adapters.clock,
+            ids=adapters.ids,
+            settings=config.kernel_settings(),
+            projections=(agent_index, self.task_index),
+        )
+        self.artifacts = Artifacts(adapters.blobs)
+        self.documents = Documents(adapters.blobs, adapters.clock)
+        self.tasks = Tasks(self.kernel, self.task_index, registry, adapters.clock, adapters.ids)
+        self.directory = Directory(self.kernel, registry, agent_index, adapters.clock, adapters.ids)
+        self.heartbeat = Heartbeat(adapters.tables, adapters.clock, adapters.ids)
+        self.requests = RequestDesk(self)
+
+    async def initialize(self) -> None:
+        """Look whether storage answers and be seen as alive. Raises `StoreUnavailable`."""
+        await self.heartbeat.beat()
+
+    async def start(self) -> None:
+        """As `initialize`: nothing stays running between events, so there is nothing more to start."""
+        await self.initialize()
+
+    async def stop(self) -> None:
+        """End all connections. Agents are not concerned: they are asleep."""
+        await self.adapters.close()
+
+    def register_agent(self, agent: Agent[Any]) -> None:
+        """Add an agent type to this process. Raises `AlreadyExists`."""
+        self.registry.register(agent)
+
+    def unregister_agent(self, agent_type: str) -> bool:
+        """Take an agent type out of this process; its agents keep their state."""
+        return self.registry.unregister(agent_type)
+
+    async def get_agent(self, address: str) -> dict[str, Any]:
+        """One agent with its state. Raises `NotFound`."""
+        return await self.directory.detail(address)
+
+    async def list_agents(self) -> list[dict[str, Any]]:
+        """All agents."""
+        agents, cursor = await self.directory.page(limit=1_000)
+        while cursor is not None:
+            more, cursor = await self.directory.page(limit=1_000, cursor=cursor)
+            agents += more
+        return agents
+
+    async def process_event(self, event: Mapping[str, Any]) -> str:
+        """Put an event into its agent's mailbox.
+
+        Args:
+            event: `agent_id` (or `to`), `type` (or `event_type`), and `data` (or `payload`).
+
+        Returns:
+            The message's id.
+
+        Raises:
+            InvalidInput: it does not say for whom or what it is.
+        """
+        address = event.get("agent_id") or event.get("to")
+        message_type = event.get("type") or event.get("event_type")
+        if not address or not message_type:
+            raise InvalidInput("An event needs `agent_id` (for whom) and `type` (what it means).")
+        data = event.get("data", event.get("payload"))
+        return await self.directory.send(address, message_type, data, source="/events", message_id=event.get("id"))
+
+    async def send_message(self, sender: str, to: str, message_type: str, data: Any = None) -> str:
+        """Send one agent a message in the name of `sender`; returns its id."""
+        return await self.directory.send(to, message_type, data, source=sender)
+
+    async def broadcast_message(self, sender: str, message_type: str, data: Any = None) -> list[str]:
+        """Send every listed agent that handles this type of message a copy, but not the sender; returns the ids."""
+        addressed = [
+            agent.type
+            for agent in self.registry
+            if agent.listed and agent.type != sender and message_type in agent.message_types
+        ]
+        return [await self.directory.send(to, message_type, data, source=sender) for to in addressed]
+
+    async def execute_workflow(self, name: str, inputs: Mapping[str, Any]) -> str:
+        """Submit a task of the kind `name`; `inputs` are the fields of `TaskRequest`. Returns the task's id."""
+        task_type = self.registry.task_type(name)
+        request = TaskRequest.model_validate({"title": task_type.title, **inputs, "task_type": name})
+        return (await self.tasks.submit(request))[0]
+
+    def make_decision(self, question: str, options: Sequence[Option], weights: Mapping[str, float]) -> Decision:
+        """Weigh options by criteria. See `aos.governance.decision.weigh`."""
+        return weigh(question, options, weights)
+
+    async def run_maintenance(self) -> dict[str, int]:
+        """Remove what has expired; returns how much of each kind."""
+        return {"idempotency_keys": await self.task_index.sweep(), "hosts": await self.heartbeat.sweep()}
+
+    async def get_system_status(self) -> dict[str, Any]:
+        """How the system is, looking at each part."""
+        components = await self.check()
+        healthy = all(check["status"] == "healthy" for check in components.values())
+        return {
+            "service": "AgentOperatingSystem",
+            "status": "operational" if healthy else "degraded",
+            "version": __version__,
+            "timestamp": self.adapters.clock.now().isoformat(),
+            "environment": self.config.environment,
+            "uptime_seconds": round(self.heartbeat.uptime, 3),
+            "components": components,
+            "agents": len([agent for agent in self.registry if agent.listed]),
+            "usage": process_total.to_json(),
+        }
+
+    async def check(self) -> dict[str, dict[str, Any]]:
+        """Look at each part of the outside world: `status` healthy or unhealthy, and what is wrong."""
+        return {
+            "tables": await self._look(lambda: self.adapters.tables.get("hosts", "hosts", "none")),
+            "blobs": await self._look(lambda: self.adapters.blobs.stat("none")),
+            "bus": await self._look(lambda: self.adapters.bus.send([])),
+        }
+
+    async def open_body(self, body: bytes) -> bytes:
+        """The body that was sent, where the bus carried only a claim check for it."""
+        return await self.adapters.open_body(body)
+
+    async def _look(self, probe: Callable[[], Awaitable[Any]]) -> dict[str, Any]:
+        started = self.adapters.clock.monotonic()
+        try:
+            await probe()
+        except NotFound:
+            pass
+        except Exception as error:  # noqa: BLE001  # whatever is wrong is the answer
+            return {"status": "unhealthy", "error": str(error)}
+        return {"status": "healthy", "ms": round((self.adapters.clock.monotonic() - started) * 1000, 2)}
