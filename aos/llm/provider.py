@@ -119,22 +119,7 @@ class ParameterRules(BaseModel):
         {"auto", "none", "required", "named"}
     )
     tool_choice_style: Literal["openai", "value"] = "openai"
-    structured: ErrorKind = Literal[
-    "rate_limited",
-    "overloaded",
-    "failed",
-    "timed_out",
-    "credit_exhausted",
-    "authentication",
-    "access",
-    "model_not_found",
-    "context_overflow",
-    "content_filtered",
-    "bad_request",
-    "unsupported",
-    "malformed",
-]
-StructuredOutput = "json_schema"
+    structured: StructuredOutput = "json_schema"
     structured_with_tools: bool = True
     structured_with_stream: bool = True
     stream_usage: bool = True
