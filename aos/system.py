@@ -19,6 +19,7 @@ from aos.kernel.errors import InvalidInput, NotFound
 from aos.kernel.kernel import Kernel
 from aos.kernel.meter import process_total
 from aos.kernel.ports import BlobStore, Clock, Ids, MessageBus, TableStore
+from aos.messaging.app_agent import AppAgent
 from aos.messaging.requests import RequestDesk
 from aos.storage.artifacts import Artifacts
 from aos.storage.documents import Documents
@@ -64,6 +65,7 @@ class AgentOperatingSystem:
         self.adapters = adapters
         self.registry = registry
         registry.register(TaskAgent(registry.task_type))
+        registry.register(AppAgent())
         agent_index = AgentIndex(adapters.tables)
         self.task_index = TaskIndex(adapters.tables, adapters.clock)
         self.kernel = Kernel(

@@ -102,10 +102,7 @@ class Directory:
             UnknownAgentType: nobody registered the agent's type.
             InvalidInput: `address` is not one.
         """
-        check_address(address)
-        if self._registry.behaviour(agent_type(address)) is None:
-            known = ", ".join(sorted(agent.type for agent in self._registry)) or "none"
-            raise UnknownAgentType(f"No agent type {agent_type(address)!r} is registered. There are: {known}.")
+        self.expect(address)
         message = Message(
             id=message_id or self._ids.new(),
             source=source,
@@ -118,6 +115,13 @@ class Directory:
         )
         await self._kernel.mailbox.post(message)
         return message.id
+
+    def expect(self, address: str) -> None:
+        """Raise `UnknownAgentType` (or `InvalidInput`) unless somebody would take messages at this address."""
+        check_address(address)
+        if self._registry.behaviour(agent_type(address)) is None:
+            known = ", ".join(sorted(agent.type for agent in self._registry)) or "none"
+            raise UnknownAgentType(f"No agent type {agent_type(address)!r} is registered. There are: {known}.")
 
     async def verify(self, address: str) -> Verification:
         """Recompute the hash chain of one agent's journal."""

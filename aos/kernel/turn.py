@@ -218,6 +218,10 @@ class Turn:
         self._effects.outgoing.append(Outgoing(self._scope.events, message.to_json()))
         return message.id
 
+    def export(self, queue: str, body: dict[str, Any], *, content_type: str = "application/json") -> None:
+        """Put a JSON object on a queue outside the system, as it is: for apps with a contract of their own."""
+        self._effects.outgoing.append(Outgoing(queue, body, content_type=content_type))
+
     def remind(
         self,
         name: str,

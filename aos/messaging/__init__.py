@@ -1,0 +1,1 @@
+"""What business apps and agents say to each other, on the wire."""
