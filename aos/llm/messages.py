@@ -6,6 +6,7 @@ Provider-neutral: each dialect translates these, and nothing above the dialects 
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
 
@@ -77,6 +78,11 @@ class ToolCall(BaseModel):
     name: str
     arguments: dict[str, Any] = Field(default_factory=dict)
     signature: str | None = Field(default=None, repr=False)
+
+    @property
+    def arguments_json(self) -> str:
+        """The arguments as the text most providers want them in."""
+        return json.dumps(self.arguments, ensure_ascii=False, separators=(",", ":"))
 
 
 class ToolResult(BaseModel):

@@ -86,6 +86,24 @@ class Limits(BaseModel):
         return defaults.model_copy(update=self.model_dump(exclude_none=True))
 
 
+class EmbeddingRules(BaseModel):
+    """How a provider's embeddings body differs.
+
+    Attributes:
+        drop: Fields never sent.
+        rename: Field of the reference (`dimensions`, `encoding_format`) to the provider's name for it.
+        purpose_field: Field that says what the texts are for, with its values for the two purposes.
+    """
+
+    model_config = _SHAPE
+
+    drop: frozenset[str] = frozenset()
+    rename: Mapping[str, str] = Field(default_factory=dict)
+    purpose_field: str | None = None
+    document: str = "document"
+    query: str = "query"
+
+
 class ParameterRules(BaseModel):
     """How a provider's body differs from its dialect's reference.
 
@@ -106,6 +124,8 @@ class ParameterRules(BaseModel):
         reasoning_outside_output: Reasoning tokens are not in the reported output tokens.
         echo_reasoning: Assistant messages must carry their reasoning when they are sent back.
         call_id_length: Length of alphanumeric tool-call ids, where the provider insists.
+        reasoning_style: How reasoning is asked for: `reasoning_effort`, `thinking: {type}`, `enable_thinking`,
+            or not at all.
     """
 
     model_config = _SHAPE
@@ -126,6 +146,8 @@ class ParameterRules(BaseModel):
     reasoning_outside_output: bool = False
     echo_reasoning: bool = False
     call_id_length: int | None = None
+    reasoning_style: Literal["effort", "thinking", "enable_thinking", "none"] = "effort"
+    embedding: EmbeddingRules = EmbeddingRules()
 
 
 class ModelProfile(BaseModel):

@@ -1,0 +1,1 @@
+"""The seven wire dialects. Each module writes one vendor's requests, reads its answers and exports `DIALECT`."""
