@@ -1,0 +1,1 @@
+"""`$management`: requests about an entity that are not plain sending and receiving."""
