@@ -25,7 +25,7 @@ def system() -> AgentOperatingSystem:
     loop = asyncio.get_running_loop()
     found = _systems.get(loop)
     if found is None:
-        from aos.system import compose  # noqa: PLC0415  # agents and kernel load with the first invocation
+        from aos.composition import compose  # noqa: PLC0415  # agents and kernel load with the first invocation
         from aos.telemetry.logs import configure_logging  # noqa: PLC0415
 
         settings = config()

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from aos.kernel.errors import AosError, Conflict, NotAllowedNow, NotFound
+from aos.kernel.errors import AosError, NotAllowedNow, NotFound
 from aos.kernel.message import Message, format_time
 from aos.kernel.packing import pack, unpack
-from aos.kernel.ports import BlobStore, Clock, Entity, Ids, Replace, TableStore, Upsert, Value
+from aos.kernel.ports import BlobStore, Clock, Entity, TableStore, Upsert, Value
 
 PARTITION = "dead"
 _LATEST = 10**14
@@ -40,7 +40,6 @@ class DeadLetter:
     message: Mapping[str, Any] | None = None
     body: str | None = None
     status: str = "open"
-    etag: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         content = {name: getattr(self, name) for name in ("id", "agent", "time", "status", "error", "message")}
@@ -61,11 +60,10 @@ def dead_letter(agent: str, message: Message, error: AosError, now: datetime) ->
 class DeadLetters:
     """Reads and writes the store."""
 
-    def __init__(self, tables: TableStore, blobs: BlobStore, clock: Clock, ids: Ids, *, table: str) -> None:
+    def __init__(self, tables: TableStore, blobs: BlobStore, clock: Clock, *, table: str) -> None:
         self._tables = tables
         self._blobs = blobs
         self._clock = clock
-        self._ids = ids
         self._table = table
 
     async def add(self, record: Mapping[str, Any]) -> None:
@@ -105,8 +103,8 @@ class DeadLetters:
         page = await self._tables.scan(self._table, PARTITION, where=where, limit=limit, cursor=cursor)
         return [await self._read(entity) for entity in page.entities], page.cursor
 
-    async def reopen(self, id: str) -> Message:
-        """Mark a record as resubmitted, and return the message to send: the same, under a new id.
+    async def message(self, id: str) -> Message:
+        """The message of a record as it is to be sent again: the same, under an id of its own.
 
         Raises:
             NotFound: there is no such record.
@@ -118,16 +116,13 @@ class DeadLetters:
         if record.status != "open":
             raise NotAllowedNow(f"Dead letter {id!r} was resubmitted already.")
         original = Message.from_json(dict(record.message))
-        message = replace(
-            original,
-            id=self._ids.new(),
-            causation_id=original.id,
-            attempt=1,
-            deadline=None,
-            time=self._clock.now(),
-        )
+        now = self._clock.now()
+        return replace(original, id=f"again-{id}", causation_id=original.id, attempt=1, deadline=None, time=now)
+
+    async def close(self, id: str) -> None:
+        """Mark a record as resubmitted."""
+        record = await self.get(id)
         await self._write(replace(record, status="resubmitted"))
-        return message
 
     async def _write(self, record: DeadLetter) -> None:
         content = json.dumps(record.to_json(), ensure_ascii=False, separators=(",", ":")).encode()
@@ -136,15 +131,11 @@ class DeadLetters:
             await self._blobs.put(packed.blob[0], packed.blob[1])
         values: dict[str, Value] = {"agent": record.agent, "status": record.status, **packed.values}
         entity = Entity(PARTITION, record.id, values)
-        operation = Replace(entity, record.etag) if record.etag else Upsert(entity)
-        try:
-            await self._tables.commit(self._table, [operation])
-        except Conflict as error:
-            raise NotAllowedNow(f"Dead letter {record.id!r} was resubmitted already.") from error
+        await self._tables.commit(self._table, [Upsert(entity)])
 
     async def _read(self, entity: Entity) -> DeadLetter:
         content = json.loads(await unpack("content", entity.values, self._blobs))
-        return DeadLetter(**content, etag=entity.etag)
+        return DeadLetter(**content)
 
 
 def _identify(sent: datetime, identity: str) -> str:

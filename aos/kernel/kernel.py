@@ -75,7 +75,7 @@ class Kernel:
         self._ids = ids
         self.heads = Heads(tables, blobs, clock, self.settings)
         self.journal = Journal(tables, blobs, self.settings.agents_table)
-        self.dead_letters = DeadLetters(tables, blobs, clock, ids, table=self.settings.dead_letters_table)
+        self.dead_letters = DeadLetters(tables, blobs, clock, table=self.settings.dead_letters_table)
         self.mailbox = Mailbox(bus, self.settings)
         self._committer = Committer(tables, blobs, clock, self.settings)
         self._publisher = Publisher(bus, self.dead_letters, projections)
@@ -118,6 +118,17 @@ class Kernel:
             await self._publisher.publish(await self.journal.entry(message.to, version), head)
             return
         await self._refuse(message, error)
+
+    async def resubmit(self, dead_letter_id: str) -> Message:
+        """Put the message of a dead letter into its mailbox again. Interrupted and repeated, it is taken once.
+
+        Raises:
+            NotFound, NotAllowedNow: there is no such dead letter, or it cannot be sent again.
+        """
+        message = await self.dead_letters.message(dead_letter_id)
+        await self.mailbox.post(message)
+        await self.dead_letters.close(dead_letter_id)
+        return message
 
     async def _wake(self, agent: str, arrived: list[tuple[Message, bool]]) -> None:
         behaviour = self.catalogue.behaviour(agent.partition(":")[0])

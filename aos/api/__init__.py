@@ -1,0 +1,1 @@
+"""The HTTP surface: an ASGI app over the services of the system."""

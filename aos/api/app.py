@@ -1,0 +1,37 @@
+"""Builds the API of a system as an ASGI app. It needs no lifespan: nothing is started that would have to be stopped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+
+from aos import __version__
+from aos.api import problems
+from aos.api.body import BodyGuard
+from aos.api.routes import agents, artifacts, deadletters, system, tasks
+
+if TYPE_CHECKING:
+    from aos.system import AgentOperatingSystem
+
+PREFIX = "/api/v1"
+
+
+def create_app(operating_system: AgentOperatingSystem) -> FastAPI:
+    """The API over one system. Paths start with `/api`, the route prefix of the Functions host."""
+    app = FastAPI(
+        title="AOS",
+        version=__version__,
+        description="The Agent Operating System. Errors are RFC 9457 problem details with a stable `code`.",
+        openapi_url=f"{PREFIX}/openapi.json",
+        docs_url=f"{PREFIX}/docs",
+        redoc_url=None,
+    )
+    app.state.system = operating_system
+    limits = operating_system.config.api
+    app.add_middleware(BodyGuard, max_bytes=limits.max_body_bytes, max_artifact_bytes=limits.max_artifact_bytes)
+    problems.install(app)
+    for routes in (tasks, agents, artifacts, deadletters, system):
+        app.include_router(routes.router, prefix=PREFIX)
+    app.include_router(system.seed_router, prefix="/api")
+    return app

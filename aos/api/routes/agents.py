@@ -1,0 +1,109 @@
+"""Agents: which there are, how each is, what it did, and to send one a message."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from aos.api.access import Cursor, Limit, system_of
+
+router = APIRouter(tags=["agents"])
+
+
+class Letter(BaseModel):
+    """A message for an agent.
+
+    Attributes:
+        type: What it means; an agent's detail lists the types it handles.
+        data: Its payload.
+        id: The same id has its effect once.
+        conversation_id: The exchange it belongs to.
+        priority: 1 to 10.
+        reply_to: Where a reply should go: an agent's address or `queue:<name>`.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: str = Field(min_length=1, max_length=200)
+    data: Any = None
+    id: str | None = Field(default=None, min_length=1, max_length=128)
+    conversation_id: str | None = Field(default=None, max_length=128)
+    priority: int = Field(default=5, ge=1, le=10)
+    reply_to: str | None = Field(default=None, max_length=128)
+
+
+@router.get("/agents")
+async def page(
+    request: Request,
+    type: str | None = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> dict[str, Any]:
+    """Agents: the registered single ones first, then those of types of many."""
+    agents, following = await system_of(request).directory.page(type=type, limit=limit, cursor=cursor)
+    return {"agents": agents, "total": len(agents), "cursor": following}
+
+
+@router.get("/agents/{agent_id}")
+async def detail(agent_id: str, request: Request) -> dict[str, Any]:
+    """An agent with its state."""
+    return await system_of(request).directory.detail(agent_id)
+
+
+@router.get("/agents/{agent_id}/status")
+async def status(agent_id: str, request: Request) -> dict[str, Any]:
+    """An agent without its state."""
+    return await system_of(request).directory.status(agent_id)
+
+
+@router.get("/agents/{agent_id}/journal")
+async def journal(
+    agent_id: str,
+    request: Request,
+    after: Annotated[int, Query(ge=0, description="Entries above this version")] = 0,
+    limit: Limit = 50,
+) -> dict[str, Any]:
+    """What an agent did, turn by turn, oldest first."""
+    entries = await system_of(request).directory.journal(agent_id, after=after, limit=limit)
+    following = entries[-1].version if len(entries) == limit else None
+    return {"entries": [entry.to_json() for entry in entries], "after": following}
+
+
+@router.get("/agents/{agent_id}/verification")
+async def verification(agent_id: str, request: Request) -> dict[str, Any]:
+    """Recompute the hash chain of an agent's journal."""
+    found = await system_of(request).directory.verify(agent_id)
+    return {"agent": found.agent, "entries": found.entries, "intact": found.problem is None, "problem": found.problem}
+
+
+@router.post("/agents/{agent_id}/messages", status_code=202)
+async def send(
+    agent_id: str, letter: Letter, request: Request, traceparent: Annotated[str | None, Header()] = None
+) -> dict[str, Any]:
+    """Put a message into an agent's mailbox."""
+    message_id = await system_of(request).directory.send(
+        agent_id,
+        letter.type,
+        letter.data,
+        message_id=letter.id,
+        traceparent=traceparent,
+        conversation_id=letter.conversation_id,
+        priority=letter.priority,
+        reply_to=letter.reply_to,
+    )
+    return {"message_id": message_id, "agent": agent_id}
+
+
+@router.get("/audit/verification", tags=["audit"])
+async def verify_all(request: Request) -> dict[str, Any]:
+    """Recompute the hash chains of all agents."""
+    directory = system_of(request).directory
+    found = [await directory.verify(address) async for address in directory.addresses()]
+    return {
+        "agents": len(found),
+        "entries": sum(item.entries for item in found),
+        "intact": all(item.problem is None for item in found),
+        "problems": [{"agent": item.agent, "problem": item.problem} for item in found if item.problem],
+    }

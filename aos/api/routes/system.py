@@ -1,0 +1,79 @@
+"""The system itself: is it alive, is it ready, how is it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from aos import __version__
+from aos.api.access import system_of
+
+router = APIRouter(tags=["system"])
+seed_router = APIRouter(tags=["system"])
+
+
+@router.get("/health")
+@seed_router.get("/health")
+async def health(request: Request, response: Response) -> dict[str, Any]:
+    """Whether the system can do its work: each part is looked at. 503 where one is not well. Needs no key."""
+    system = system_of(request)
+    components = await system.check()
+    healthy = all(check["status"] == "healthy" for check in components.values())
+    response.status_code = 200 if healthy else 503
+    return {
+        "service": "AgentOperatingSystem",
+        "status": "healthy" if healthy else "unhealthy",
+        "version": __version__,
+        "timestamp": system.adapters.clock.now().isoformat(),
+        "uptime": round(system.heartbeat.uptime, 3),
+        "aos_available": healthy,
+        "services": {name: check["status"] for name, check in components.items()},
+    }
+
+
+@router.get("/ready")
+async def ready(request: Request, response: Response) -> dict[str, Any]:
+    """Whether requests may be sent here. Needs no key."""
+    components = await system_of(request).check()
+    is_ready = all(check["status"] == "healthy" for check in components.values())
+    response.status_code = 200 if is_ready else 503
+    services = {name: check["status"] for name, check in components.items()}
+    return {"status": "ready" if is_ready else "not_ready", "services": services}
+
+
+@router.get("/health/detailed")
+async def detailed(request: Request, response: Response) -> dict[str, Any]:
+    """The health of each part with what is wrong, and the hosts that are alive."""
+    system = system_of(request)
+    status = await system.get_system_status()
+    response.status_code = 200 if status["status"] == "operational" else 503
+    return {**status, "hosts": await system.heartbeat.hosts() if response.status_code == 200 else []}
+
+
+@router.get("/system/status")
+@seed_router.get("/status")
+async def status(request: Request, response: Response) -> dict[str, Any]:
+    """How the system is, and what this host has used since it started."""
+    found = await system_of(request).get_system_status()
+    response.status_code = 200 if found["status"] == "operational" else 503
+    return found
+
+
+@router.get("/system/task-types")
+async def task_types(request: Request) -> dict[str, Any]:
+    """The kinds of task that can be asked for."""
+    types = system_of(request).registry.task_types
+    return {
+        "task_types": [
+            {"name": kind.name, "title": kind.title, "examiners": kind.examiners, "decider": kind.decider}
+            for kind in types
+        ]
+    }
+
+
+@seed_router.get("/agents")
+async def agents(request: Request) -> dict[str, Any]:
+    """All agents in short: id, name, status."""
+    found = await system_of(request).list_agents()
+    return {"agents": [{"id": agent["id"], "name": agent["name"], "status": agent["status"]} for agent in found]}
