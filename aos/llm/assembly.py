@@ -63,9 +63,9 @@ class Assembly:
     def has_calls(self) -> bool:
         return bool(self._calls)
 
-    def add_text(self, text: str, signature: str | None = None) -> list[Delta]:
-        if text or signature:
-            self._open("text", signature).text.append(text)
+    def add_text(self, text: str) -> list[Delta]:
+        if text:
+            self._open("text", None).text.append(text)
         return [TextDelta(text)] if text else []
 
     def add_reasoning(self, text: str, signature: str | None = None) -> list[Delta]:
@@ -173,7 +173,7 @@ class Assembly:
 
     def _open(self, kind: Literal["text", "reasoning"], signature: str | None) -> _Piece:
         last = self._pieces[-1] if self._pieces else None
-        if last is None or last.kind != kind or (last.signature and not signature):
+        if last is None or last.kind != kind or last.signature:
             last = _Piece(kind)
             self._pieces.append(last)
         last.signature = signature or last.signature

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
+import struct
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -132,6 +135,17 @@ def path(target: Target, kind: Literal["chat", "embeddings"], usual: str) -> str
     return (own or usual).replace("{model}", quote(target.model, safe="/:@"))
 
 
+def signed(vendor: str, signature: str) -> str | None:
+    """A vendor's opaque token, marked as its own: no other vendor takes it."""
+    return f"{vendor}|{signature}" if signature else None
+
+
+def own_signature(vendor: str, signature: str | None) -> str | None:
+    """The token, where this vendor made it."""
+    maker, _, token = (signature or "").partition("|")
+    return token if maker == vendor and token else None
+
+
 def shaped(ask: Ask, body: Mapping[str, Any]) -> dict[str, Any]:
     """A body with the provider's rules applied, absent values left out and the caller's extra fields put in."""
     rules = ask.target.rules
@@ -142,6 +156,23 @@ def shaped(ask: Ask, body: Mapping[str, Any]) -> dict[str, Any]:
         sent = {name: value for name, value in sent.items() if name in rules.allow}
     sent = {rules.rename.get(name, name): value for name, value in sent.items()}
     return {**sent, **ask.request.extra.get(ask.target.profile.id, {})}
+
+
+def vector(target: Target, value: Any) -> tuple[float, ...]:
+    """A vector from a list of numbers, or from base64 of little-endian 32-bit floats.
+
+    Raises:
+        MalformedAnswer: it is neither.
+    """
+    try:
+        if isinstance(value, str):
+            raw = base64.b64decode(value, validate=True)
+            return struct.unpack(f"<{len(raw) // 4}f", raw)
+        if isinstance(value, list):
+            return tuple(float(number) for number in value)
+    except (binascii.Error, struct.error, TypeError, ValueError) as error:
+        raise target.error(MalformedAnswer, f"a vector cannot be read: {error}.") from error
+    raise target.error(MalformedAnswer, "a vector is missing.")
 
 
 def temperature(ask: Ask) -> float | None:

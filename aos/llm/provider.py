@@ -124,6 +124,7 @@ class ParameterRules(BaseModel):
         reasoning_outside_output: Reasoning tokens are not in the reported output tokens.
         echo_reasoning: Assistant messages must carry their reasoning when they are sent back.
         call_id_length: Length of alphanumeric tool-call ids, where the provider insists.
+        responses_format: Where OpenAI's responses dialect puts the schema of an answer.
         reasoning_style: How reasoning is asked for: `reasoning_effort`, `thinking: {type}`, `enable_thinking`,
             or not at all.
     """
@@ -147,6 +148,7 @@ class ParameterRules(BaseModel):
     echo_reasoning: bool = False
     call_id_length: int | None = None
     reasoning_style: Literal["effort", "thinking", "enable_thinking", "none"] = "effort"
+    responses_format: Literal["text", "response_format"] = "text"
     embedding: EmbeddingRules = EmbeddingRules()
 
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
-import struct
 from collections.abc import Mapping
 from typing import Any
 
 from aos.llm.assembly import Assembly
 from aos.llm.call import Target
-from aos.llm.dialect import Ask, Decoder, EmbeddingDialect, Vectors, path, shaped, temperature
+from aos.llm.dialect import Ask, Decoder, EmbeddingDialect, Vectors, path, shaped, temperature, vector
 from aos.llm.dialects.openai_chat_decoder import ChatDecoder, usage_of
-from aos.llm.errors import MalformedAnswer
-from aos.llm.loose import items, mapping, objects, whole
+from aos.llm.loose import mapping, objects, whole
 from aos.llm.messages import ChatMessage, ForcedTool, ImagePart, TextPart, ToolCall, ToolSpec
 from aos.llm.request import EmbeddingRequest
 from aos.llm.schemas import strict_schema
@@ -71,17 +67,7 @@ class OpenAIChat(EmbeddingDialect):
     def vectors(self, target: Target, body: Mapping[str, Any]) -> Vectors:
         rows = sorted(objects(body.get("data")), key=lambda row: whole(row.get("index")))
         usage = usage_of(mapping(body, "usage"), target.rules)
-        return Vectors(tuple(_vector(target, row.get("embedding")) for row in rows), usage)
-
-
-def _vector(target: Target, value: Any) -> tuple[float, ...]:
-    if isinstance(value, str):
-        try:
-            raw = base64.b64decode(value, validate=True)
-            return struct.unpack(f"<{len(raw) // 4}f", raw)
-        except (binascii.Error, struct.error) as error:
-            raise target.error(MalformedAnswer, "a vector is not base64 of 32-bit floats.") from error
-    return tuple(float(x) for x in items(value) if isinstance(x, int | float))
+        return Vectors(tuple(vector(target, row.get("embedding")) for row in rows), usage)
 
 
 def _messages(ask: Ask) -> list[dict[str, Any]]:
