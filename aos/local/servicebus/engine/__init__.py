@@ -1,10 +1,11 @@
 """The Service Bus engine: entities, sessions, locks, settlement, filters and persistence, without any wire.
 
 `Bus` is the namespace. Operations are plain calls that return at once; waiting is by callback (`when_ready`,
-`when_session`) or through `receiving.receive` and `receiving.accept_session`. Time comes from an injected clock.
+`when_session`) or, in an event loop, through `receive` and `accept_session`. Time comes from an injected clock.
 """
 
 from aos.local.servicebus.engine.bus import Bus
+from aos.local.servicebus.engine.config_file import load_topology, parse_topology
 from aos.local.servicebus.engine.description import (
     DEFAULT_RULE,
     CorrelationFilter,
@@ -21,12 +22,14 @@ from aos.local.servicebus.engine.description import (
     Topology,
     TrueFilter,
 )
+from aos.local.servicebus.engine.duration import format_duration, parse_duration
 from aos.local.servicebus.engine.entity_statistics import EntityStatistics
 from aos.local.servicebus.engine.errors import (
     BusError,
     EntityDisabled,
     EntityExists,
     EntityNotFound,
+    FilterFailed,
     FilterInvalid,
     InjectedFault,
     InvalidArgument,
@@ -45,8 +48,11 @@ from aos.local.servicebus.engine.errors import (
 from aos.local.servicebus.engine.faults import Fault, FaultKind, Faults
 from aos.local.servicebus.engine.message import Delivery, Message, MessageState, PropertyValue, ReceiveMode
 from aos.local.servicebus.engine.message_queue import Queue
+from aos.local.servicebus.engine.receiving import accept_session, receive
 from aos.local.servicebus.engine.sessions import SessionReceiver
+from aos.local.servicebus.engine.sqlite_store import SqliteStore
 from aos.local.servicebus.engine.store import Snapshot, Store
+from aos.local.servicebus.engine.timer_driver import TimerDriver
 from aos.local.servicebus.engine.topic import Topic
 from aos.local.servicebus.engine.waiters import Waiter
 
@@ -66,6 +72,7 @@ __all__ = [
     "FaultKind",
     "Faults",
     "Filter",
+    "FilterFailed",
     "FilterInvalid",
     "InjectedFault",
     "InvalidArgument",
@@ -90,13 +97,21 @@ __all__ = [
     "Snapshot",
     "SqlAction",
     "SqlFilter",
+    "SqliteStore",
     "Store",
     "StoreBroken",
     "SubscriptionDescription",
+    "TimerDriver",
     "Topic",
     "TopicDescription",
     "Topology",
     "TrueFilter",
     "Unauthorized",
     "Waiter",
+    "accept_session",
+    "format_duration",
+    "load_topology",
+    "parse_duration",
+    "parse_topology",
+    "receive",
 ]

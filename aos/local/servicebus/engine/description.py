@@ -108,7 +108,7 @@ class RuleDescription:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionDescription:
-    """A subscription of `topic`. `rules` empty means the one default rule that lets everything in."""
+    """A subscription of `topic`. `rules` None means the one default rule, which lets everything in."""
 
     topic: str
     name: str
@@ -122,7 +122,7 @@ class SubscriptionDescription:
     forward_dead_lettered_to: str | None = None
     status: EntityStatus = EntityStatus.ACTIVE
     user_metadata: str = ""
-    rules: tuple[RuleDescription, ...] = ()
+    rules: tuple[RuleDescription, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

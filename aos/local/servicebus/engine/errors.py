@@ -18,6 +18,7 @@
     ├── SessionLockLost             SessionLockLostError
     ├── SessionCannotBeLocked       SessionCannotBeLockedError
     ├── FilterInvalid               ServiceBusError (a rule's SQL does not parse)
+    ├── FilterFailed                none: the message goes to the subscription's dead letters
     ├── InjectedFault               ServiceBusError or what the fault says
     └── StoreBroken                 ServiceBusError (nothing more is accepted)
 """
@@ -38,7 +39,7 @@ class BusError(AosError):
     """
 
     code = "bus_error"
-    condition: ClassVar[str] | str = "amqp:internal-error"
+    condition: str = "amqp:internal-error"
     status: ClassVar[int] = 500
 
 
@@ -131,6 +132,12 @@ class SessionCannotBeLocked(BusError):
 
 class FilterInvalid(InvalidArgument):
     code = "bus_filter_invalid"
+
+
+class FilterFailed(BusError):
+    """A filter or an action could not be evaluated for one message."""
+
+    code = "bus_filter_failed"
 
 
 class InjectedFault(BusError):

@@ -13,7 +13,7 @@ from uuid import UUID
 if TYPE_CHECKING:
     from aos.local.servicebus.engine.sessions import SessionReceiver
 
-PropertyValue = None | bool | int | float | str | bytes | datetime | UUID | Decimal
+PropertyValue = None | bool | int | float | str | bytes | datetime | timedelta | UUID | Decimal
 
 
 class MessageState(IntEnum):
@@ -83,8 +83,9 @@ class Message:
     dead_letter_source: str | None = None
     hops: int = 0
     modified: bool = False
-    # True while it waits in a backlog; a lapsed entry there is skipped when this is False.
+    # The engine's own: it waits in a backlog; it is handed out under a lock.
     ready: bool = False
+    locked: bool = False
 
 
 @dataclass(slots=True, eq=False)

@@ -13,7 +13,8 @@ from aos.local.servicebus.engine.message import Delivery, Message, PropertyValue
 from aos.local.servicebus.engine.waiters import Waiter, Waiters
 
 if TYPE_CHECKING:
-    from aos.local.servicebus.engine.message_queue import Queue
+    from aos.local.servicebus.engine.locking import LockingQueue
+    from aos.local.servicebus.engine.session_desk import SessionDesk
 
 
 class Session:
@@ -36,13 +37,15 @@ class SessionBook:
     A session that is given back with work left goes to the end of the line: none can starve the others.
     """
 
-    __slots__ = ("_sessions", "free", "locked")
+    __slots__ = ("_sessions", "free", "locked", "stirred")
 
     def __init__(self) -> None:
         self._sessions: dict[str, Session] = {}
         self.free: OrderedDict[str, Session] = OrderedDict()
         # In the order their locks end: every lock and renewal lasts the same, and goes to the end.
         self.locked: OrderedDict[str, SessionReceiver] = OrderedDict()
+        # Holders that wait for messages and whose session has got some, still to be called.
+        self.stirred: list[SessionReceiver] = []
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -60,13 +63,20 @@ class SessionBook:
         session = self.open(message.session_id or "")
         session.messages += 1
         session.backlog.push(message)
-        if session.receiver is None and session.id not in self.free:
-            self.free[session.id] = session
+        self._stir(session)
 
     def put_back(self, message: Message) -> None:
         session = self.open(message.session_id or "")
         session.backlog.put_back(message)
-        self.refresh(session)
+        self._stir(session)
+
+    def _stir(self, session: Session) -> None:
+        receiver = session.receiver
+        if receiver is None:
+            if session.id not in self.free:
+                self.free[session.id] = session
+        elif len(receiver.waiters):
+            self.stirred.append(receiver)
 
     def removed(self, message: Message) -> None:
         """One of the session's messages is gone for good."""
@@ -74,7 +84,8 @@ class SessionBook:
         session.messages -= 1
         if message.ready:
             session.backlog.withdraw(message)
-        if not session.messages:
+            self.refresh(session)
+        elif not session.messages:
             self.refresh(session)
 
     def refresh(self, session: Session) -> None:
@@ -107,10 +118,11 @@ class SessionReceiver:
         on_lost: Set it to be called once when the lock expires or is taken away (not by `close`).
     """
 
-    __slots__ = ("_queue", "held", "locked_until", "lost", "on_lost", "session", "session_id", "waiters")
+    __slots__ = ("_desk", "_queue", "held", "locked_until", "lost", "on_lost", "session", "session_id", "waiters")
 
-    def __init__(self, queue: Queue, session: Session, locked_until: datetime) -> None:
+    def __init__(self, queue: LockingQueue, desk: SessionDesk, session: Session, locked_until: datetime) -> None:
         self._queue = queue
+        self._desk = desk
         self.session = session
         self.session_id = session.id
         self.locked_until = locked_until
@@ -128,8 +140,7 @@ class SessionReceiver:
         """As `Queue.when_ready`, for this session. Also called when the lock is lost."""
         self.check()
         waiter = self.waiters.add(lambda _: callback())
-        if self.session.backlog.ready:
-            self.waiters.wake(self.has_work)
+        self.waiters.wake(self.has_work)
         return waiter
 
     def has_work(self) -> bool | None:
@@ -164,12 +175,12 @@ class SessionReceiver:
 
     def renew(self) -> datetime:
         """Lock the session for a full lock duration from now; returns its end."""
-        return self._queue.renew_session(self)
+        return self._desk.renew(self)
 
     def state(self) -> bytes | None:
         """What `set_state` last kept, by whichever holder; None at first."""
         self.check()
-        return self._queue.session_state(self.session_id)
+        return self._desk.state(self.session_id)
 
     def set_state(self, state: bytes | None) -> None:
         """Keep up to one message's worth of bytes with the session; None takes it away.
@@ -178,12 +189,12 @@ class SessionReceiver:
             MessageTooLarge: more than a message may have.
             QuotaExceeded: the entity is full.
         """
-        self._queue.set_session_state(self, state)
+        self._desk.set_state(self, state)
 
     def close(self) -> None:
         """Give the session back. Unsettled messages return without counting a delivery. Idempotent."""
         if not self.lost:
-            self._queue.close_session(self)
+            self._desk.close(self)
 
     def check(self) -> None:
         """Raise if the lock is gone."""

@@ -21,6 +21,10 @@ class Waiter:
     def waiting(self) -> bool:
         return self._forget is not None
 
+    def leave(self) -> None:
+        """Its turn has come: there is nothing to cancel any more."""
+        self._forget = None
+
     def cancel(self) -> None:
         forget, self._forget = self._forget, None
         if forget is not None:
@@ -46,7 +50,7 @@ class Waiters(Generic[T]):
     def take(self) -> Callable[[T], None]:
         """The callback at the head of the line, which leaves it."""
         waiter, callback = self._line.popitem(last=False)
-        waiter._forget = None
+        waiter.leave()
         return callback
 
     def wake(self, offer: Callable[[], T | None]) -> None:
