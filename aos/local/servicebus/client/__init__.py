@@ -18,6 +18,7 @@ from aos.local.servicebus.client.errors import (
     SessionCannotBeLocked,
     SessionLockLost,
 )
+from aos.local.servicebus.client.multiplexed import MultiplexedReceiver
 from aos.local.servicebus.client.received import ReceivedMessage
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "EntityReceiver",
     "MessageLockLost",
     "Mode",
+    "MultiplexedReceiver",
     "Multiplexer",
     "OutgoingMessage",
     "ReceivedMessage",

@@ -130,8 +130,8 @@ class Multiplexer(Protocol):
         self,
         entity: str,
         *,
-        timeout: float = 60.0,
-        mode: Mode = "peek-lock",  # noqa: ASYNC109
+        timeout: float = 60.0,  # noqa: ASYNC109 - the broker keeps the time
+        mode: Mode = "peek-lock",
     ) -> SessionReceiver | None:
         """Lock a session that has messages and no holder; None when none came within `timeout` seconds.
 
@@ -142,15 +142,11 @@ class Multiplexer(Protocol):
         """
         ...
 
-    async def accept_session(
-        self, entity: str, session_id: str, *, mode: Mode = "peek-lock"
-    ) -> SessionReceiver:
+    async def accept_session(self, entity: str, session_id: str, *, mode: Mode = "peek-lock") -> SessionReceiver:
         """Lock one session. Raises `SessionCannotBeLocked` while another receiver holds it."""
         ...
 
-    async def receiver(
-        self, entity: str, *, prefetch: int = 0, mode: Mode = "peek-lock"
-    ) -> EntityReceiver: ...
+    async def receiver(self, entity: str, *, prefetch: int = 0, mode: Mode = "peek-lock") -> EntityReceiver: ...
 
     async def send(self, entity: str, messages: Sequence[OutgoingMessage]) -> None:
         """Send messages in order, as batches where they fit; returns when the broker has accepted all."""

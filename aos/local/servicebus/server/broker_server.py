@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from aos.kernel.errors import NotAllowedNow, SettingInvalid
 from aos.local.servicebus.connection_string import DEFAULT_KEY, DEFAULT_KEY_NAME, ConnectionString
+from aos.local.servicebus.engine.timer_driver import TimerDriver
 from aos.local.servicebus.server.committer import Committer
 from aos.local.servicebus.server.connection import Connection
 from aos.local.servicebus.server.shared import Shared
@@ -26,12 +27,13 @@ class BrokerServer:
     """Serves a bus over AMQP. An asynchronous context manager, or `start` and `stop`.
 
     Args:
-        bus: The engine. The server does not own it: whoever made it advances and closes it.
+        bus: The engine. Whoever made it closes it, after the server has stopped.
         host: Where to listen.
         port: 0 takes a free one, which `port` tells after the start.
         key_name: Name of the shared access key that clients must have.
         key: The key itself.
         idle_timeout: Seconds after which a silent client is asked for a sign of life.
+        drive: Advance the bus in real time while started. False where a test's clock does.
         now: Gives the time in seconds since 1970, for the expiry of tokens.
     """
 
@@ -44,6 +46,7 @@ class BrokerServer:
         key_name: str = DEFAULT_KEY_NAME,
         key: str = DEFAULT_KEY,
         idle_timeout: float = 120.0,
+        drive: bool = True,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.bus = bus
@@ -59,6 +62,7 @@ class BrokerServer:
             now=now,
             idle_timeout=idle_timeout,
         )
+        self._driver = TimerDriver(bus) if drive else None
         self._server: asyncio.Server | None = None
 
     @property
@@ -89,6 +93,8 @@ class BrokerServer:
                 f"{problem.strerror or problem}. Stop what uses the port, or choose another with --port."
             ) from problem
         self.port = self._server.sockets[0].getsockname()[1]
+        if self._driver is not None:
+            await self._driver.__aenter__()
 
     async def stop(self) -> None:
         """Stop listening, tell every client, and return when they are gone. Safe to call twice."""
@@ -99,6 +105,11 @@ class BrokerServer:
         await self._committer.drain()
         for connection in list(self._shared.connections):
             connection.close("The broker is shutting down.")
+        await self._all_gone()
+        if self._driver is not None:
+            await self._driver.__aexit__(None, None, None)
+
+    async def _all_gone(self) -> None:
         if not self._shared.connections:
             return
         try:
