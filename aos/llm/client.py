@@ -247,7 +247,7 @@ class HttpTransport:
         try:
             yield body
         except BaseException:
-            goodbye = dialect.abandon(talk.ask, body)
+            goodbye = dialect.abandon(body)
             if goodbye is not None:
                 with suppress(TimeoutError, ModelError):
                     async with asyncio.timeout(_GOODBYE):

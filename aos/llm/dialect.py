@@ -124,7 +124,7 @@ class DeferredDialect(Dialect):
         ...
 
     @abstractmethod
-    def abandon(self, ask: Ask, body: Mapping[str, Any]) -> Outgoing | None:
+    def abandon(self, body: Mapping[str, Any]) -> Outgoing | None:
         """How to tell the provider that nobody waits for the answer any more."""
         ...
 
@@ -173,6 +173,11 @@ def vector(target: Target, value: Any) -> tuple[float, ...]:
     except (binascii.Error, struct.error, TypeError, ValueError) as error:
         raise target.error(MalformedAnswer, f"a vector cannot be read: {error}.") from error
     raise target.error(MalformedAnswer, "a vector is missing.")
+
+
+def arguments_text(value: Any) -> str:
+    """Tool arguments that came as JSON, as the text an assembly checks; what is no object stays none."""
+    return json.dumps({} if value is None else value, ensure_ascii=False, separators=(",", ":"))
 
 
 def temperature(ask: Ask) -> float | None:

@@ -199,7 +199,7 @@ class ProviderProfile(BaseModel):
     """One provider.
 
     Attributes:
-        id: Stable; what routes and reports call it.
+        id: Stable; what routes and reports call it. `aliases` are other names it is known by.
         base_url: May hold `{placeholders}`, each filled from the setting `variables` names for it.
         base_url_env: Settings that replace the base URL, first found wins. `base_url_suffix` is put behind such
             a value where it is not there, `base_url_trim` taken off its end where it is.
@@ -220,6 +220,7 @@ class ProviderProfile(BaseModel):
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")
     name: str = ""
+    aliases: tuple[str, ...] = ()
     dialect: DialectName = "openai_chat"
     base_url: str = ""
     base_url_env: tuple[str, ...] = ()

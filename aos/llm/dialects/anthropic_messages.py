@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aos.llm.assembly import Assembly
-from aos.llm.dialect import Ask, Decoder, Dialect, own_signature, path, shaped, signed, temperature
+from aos.llm.dialect import Ask, Decoder, Dialect, arguments_text, own_signature, path, shaped, signed, temperature
 from aos.llm.loose import mapping, objects, text, whole
 from aos.llm.messages import ChatMessage, ForcedTool, ImagePart, Part, ReasoningPart, TextPart, ToolCall, ToolResult
 from aos.llm.response import Delta, FinishReason, Usage
@@ -163,8 +163,7 @@ class _MessageDecoder(Decoder):
         for index, block in enumerate(objects(body.get("content"))):
             self._start(index, block)
             if block.get("type") == "tool_use":
-                call = ToolCall(id="", name="", arguments=dict(mapping(block, "input")))
-                self.assembly.add_call(index, arguments=call.arguments_json)
+                self.assembly.add_call(index, arguments=arguments_text(block.get("input")))
         self._stop(body.get("stop_reason"))
 
     def read(self, data: Mapping[str, Any]) -> list[Delta]:

@@ -13,6 +13,7 @@ from aos.llm.dialect import (
     Decoder,
     EmbeddingDialect,
     Vectors,
+    arguments_text,
     own_signature,
     path,
     shaped,
@@ -195,13 +196,12 @@ class _CandidateDecoder(Decoder):
     def _part(self, part: Mapping[str, Any]) -> list[Delta]:
         call = mapping(part, "functionCall")
         if call:
-            arguments = ToolCall(id="", name="", arguments=dict(mapping(call, "args"))).arguments_json
             self._calls += 1
             return self.assembly.add_call(
                 self._calls - 1,
                 id=text(call.get("id")) or None,
                 name=text(call.get("name")),
-                arguments=arguments,
+                arguments=arguments_text(call.get("args")),
                 signature=signed(_VENDOR, text(part.get("thoughtSignature"))),
             )
         if part.get("thought") is True:

@@ -7,10 +7,10 @@ from typing import Any
 
 from aos.llm.assembly import Assembly
 from aos.llm.call import Target
-from aos.llm.dialect import Ask, Decoder, EmbeddingDialect, Vectors, path, shaped, temperature, vector
+from aos.llm.dialect import Ask, Decoder, EmbeddingDialect, Vectors, arguments_text, path, shaped, temperature, vector
 from aos.llm.errors import UnsupportedRequest
 from aos.llm.loose import items, mapping, objects, text, whole
-from aos.llm.messages import ChatMessage, ToolCall
+from aos.llm.messages import ChatMessage
 from aos.llm.request import EmbeddingRequest
 from aos.llm.response import Delta, Usage
 from aos.llm.wire import Outgoing
@@ -134,7 +134,7 @@ class _ChatDecoder(Decoder):
         deltas += self.assembly.add_text(text(message.get("content")))
         for call in objects(message.get("tool_calls")):
             function = mapping(call, "function")
-            arguments = ToolCall(id="", name="", arguments=dict(mapping(function, "arguments"))).arguments_json
+            arguments = arguments_text(function.get("arguments"))
             deltas += self.assembly.add_call(
                 self._calls, id=text(call.get("id")) or None, name=text(function.get("name")), arguments=arguments
             )

@@ -64,9 +64,10 @@ class ReplicatePredictions(DeferredDialect):
         headers = {"accept": "text/event-stream", "cache-control": "no-store"}
         return Outgoing(url=self._url(ask, body, "stream"), method="GET", headers=headers)
 
-    def abandon(self, ask: Ask, body: Mapping[str, Any]) -> Outgoing | None:
+    def abandon(self, body: Mapping[str, Any]) -> Outgoing | None:
         address = text(mapping(body, "urls").get("cancel"))
-        return Outgoing(url=address, body={}) if "://" in address else None
+        underway = body.get("status") in _UNDERWAY
+        return Outgoing(url=address, body={}) if underway and "://" in address else None
 
     @staticmethod
     def _url(ask: Ask, body: Mapping[str, Any], kind: Literal["get", "stream"]) -> str:
