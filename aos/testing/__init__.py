@@ -1,7 +1,20 @@
-"""What tests of agents run on: stores in memory that keep the rules of the real ones, and a clock that obeys."""
+"""What agents are tested on: stores and a bus in memory that keep the rules of the real ones, and a virtual clock."""
 
 from aos.testing.blobs import MemoryBlobStore
+from aos.testing.bus import MemoryBus
 from aos.testing.clock import SeededIds, Timer, VirtualClock
+from aos.testing.receivers import MemoryReceiver, MemorySession
 from aos.testing.tables import MemoryTableStore
+from aos.testing.topology import agent_topology
 
-__all__ = ["MemoryBlobStore", "MemoryTableStore", "SeededIds", "Timer", "VirtualClock"]
+__all__ = [
+    "MemoryBlobStore",
+    "MemoryBus",
+    "MemoryReceiver",
+    "MemorySession",
+    "MemoryTableStore",
+    "SeededIds",
+    "Timer",
+    "VirtualClock",
+    "agent_topology",
+]
