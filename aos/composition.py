@@ -6,10 +6,41 @@ Importing this module loads no Azure SDK; the adapters do so at first use.
 from __future__ import annotations
 
 import importlib
+import os
+from collections.abc import Mapping
 
 from aos.agents import AgentRegistry, discover
+from aos.azure.blobs import AzureBlobStore
+from aos.azure.bus import AzureMessageBus
+from aos.azure.claim_check import open_body
+from aos.azure.identity import servicebus_connection, storage_connection
+from aos.azure.tables import AzureTableStore
 from aos.config import AOSConfig
+from aos.kernel.ambient import RandomIds, SystemClock
 from aos.kernel.errors import SettingInvalid
+from aos.system import Adapters, AgentOperatingSystem
+
+
+def compose(
+    config: AOSConfig,
+    *,
+    environ: Mapping[str, str] | None = None,
+    adapters: Adapters | None = None,
+    registry: AgentRegistry | None = None,
+) -> AgentOperatingSystem:
+    """Build a system.
+
+    Args:
+        config: Its configuration.
+        environ: App settings with the connections to Azure; the process's own by default.
+        adapters: Stand-ins for Azure, as tests use them.
+        registry: Its agent types; those of the configured package by default.
+
+    Raises:
+        SettingMissing, SettingInvalid: a connection is not configured, or an agent package cannot be imported.
+    """
+    outside = adapters or azure_adapters(config, os.environ if environ is None else environ)
+    return AgentOperatingSystem(config, outside, registry or registry_of(config))
 
 
 def registry_of(config: AOSConfig) -> AgentRegistry:
@@ -28,3 +59,25 @@ def registry_of(config: AOSConfig) -> AgentRegistry:
             ) from error
         discover(package, registry)
     return registry
+
+
+def azure_adapters(config: AOSConfig, environ: Mapping[str, str]) -> Adapters:
+    """The adapters for the connections that the app settings name. Raises `SettingMissing` or `SettingInvalid`."""
+    given = config.storage_connection_string, config.servicebus_connection_string
+    storage = storage_connection(environ, given[0].get_secret_value() if given[0] else None)
+    servicebus = servicebus_connection(environ, given[1].get_secret_value() if given[1] else None)
+    tables = AzureTableStore(storage, prefix=config.storage.table_prefix)
+    blobs = AzureBlobStore(storage, container=config.storage.container)
+    bus = AzureMessageBus(servicebus, blobs, max_message_bytes=config.messaging.max_message_bytes)
+
+    async def opened(body: bytes) -> bytes:
+        return await open_body(body, blobs)
+
+    async def close() -> None:
+        for adapter in (bus, blobs, tables):
+            await adapter.close()
+
+    async def probe() -> None:
+        await bus.probe(config.messaging.inbox)
+
+    return Adapters(tables, blobs, bus, SystemClock(), RandomIds(), opened, probe, close)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from aos.agents.agent_index import AgentIndex
 from aos.agents.directory import Directory
 from aos.config import AOSConfig
 from aos.governance.decision import Decision, Option, weigh
-from aos.kernel.errors import InvalidInput, NotFound
+from aos.kernel.errors import InvalidInput
 from aos.kernel.kernel import Kernel
 from aos.kernel.meter import process_total
 from aos.kernel.ports import BlobStore, Clock, Ids, MessageBus, TableStore
@@ -29,6 +30,9 @@ from aos.workflows.task_index import TaskIndex
 from aos.workflows.task_state import TaskRequest
 from aos.workflows.tasks import Tasks
 
+_PATIENCE = 5.0
+"""Seconds a health check waits for each part."""
+
 
 @dataclass(frozen=True, slots=True)
 class Adapters:
@@ -36,6 +40,7 @@ class Adapters:
 
     Attributes:
         open_body: Turns the body of a received message into what was sent, where that is kept in a blob.
+        probe_bus: Raises where messages cannot be sent.
         close: Ends all connections.
     """
 
@@ -45,6 +50,7 @@ class Adapters:
     clock: Clock
     ids: Ids
     open_body: Callable[[bytes], Awaitable[bytes]]
+    probe_bus: Callable[[], Awaitable[None]]
     close: Callable[[], Awaitable[None]]
 
 
@@ -181,11 +187,12 @@ class AgentOperatingSystem:
 
     async def check(self) -> dict[str, dict[str, Any]]:
         """Look at each part of the outside world: `status` healthy or unhealthy, and what is wrong."""
-        return {
-            "tables": await self._look(lambda: self.adapters.tables.get("hosts", "hosts", "none")),
-            "blobs": await self._look(lambda: self.adapters.blobs.stat("none")),
-            "bus": await self._look(lambda: self.adapters.bus.send([])),
-        }
+        tables, blobs, bus = await asyncio.gather(
+            self._look(lambda: self.adapters.tables.get("hosts", "hosts", "none")),
+            self._look(lambda: self.adapters.blobs.stat("none")),
+            self._look(self.adapters.probe_bus),
+        )
+        return {"tables": tables, "blobs": blobs, "bus": bus}
 
     async def open_body(self, body: bytes) -> bytes:
         """The body that was sent, where the bus carried only a claim check for it."""
@@ -194,9 +201,10 @@ class AgentOperatingSystem:
     async def _look(self, probe: Callable[[], Awaitable[Any]]) -> dict[str, Any]:
         started = self.adapters.clock.monotonic()
         try:
-            await probe()
-        except NotFound:
-            pass
+            async with asyncio.timeout(_PATIENCE):
+                await probe()
+        except TimeoutError:
+            return {"status": "unhealthy", "error": f"no answer within {_PATIENCE:g} seconds"}
         except Exception as error:  # noqa: BLE001  # whatever is wrong is the answer
             return {"status": "unhealthy", "error": str(error)}
         return {"status": "healthy", "ms": round((self.adapters.clock.monotonic() - started) * 1000, 2)}

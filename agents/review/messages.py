@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
+from aos.tools.review.finding import Comparison, Domain
+
 
 class SourceParameters(BaseModel):
     """What a review task needs to know. `source` is the id of the artifact that holds the packed code base."""
@@ -21,27 +23,19 @@ class Changes(BaseModel):
 
 
 class Examined(BaseModel):
-    """An examiner's answer. The findings themselves are in the artifact."""
+    """An examiner's answer. The findings themselves are in the artifact `examination`."""
 
-    domain: str
+    domain: Domain
     summary: str
-    examination: str = Field(description="artifact id of the examination as JSON")
+    examination: str
     score: float
     counts: dict[str, int]
     changes: Changes
-    new: list[str] = Field(description="fingerprints of findings that were not there last time")
-    fixed: list[str] = Field(description="titles of findings that are gone")
-
-
-class Report(BaseModel):
-    """Artifact ids of the report."""
-
-    json_: str = Field(serialization_alias="json", validation_alias="json")
-    markdown: str
+    comparison: Comparison
 
 
 class Verdict(BaseModel):
-    """The CTO's answer: the task's result."""
+    """The CTO's answer, and the task's result. `report` holds the artifact ids of the report, by form."""
 
     summary: str
     decision: str

@@ -7,8 +7,8 @@ __all__ = ["create_function_app"]
 
 def create_function_app() -> func.FunctionApp:
     """The app with all its triggers."""
-    from aos.functions.http import http_triggers  # noqa: PLC0415  # reads the configuration
-    from aos.functions.triggers import triggers  # noqa: PLC0415
+    from aos.functions.http import http_triggers
+    from aos.functions.triggers import triggers
 
     app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
     app.register_functions(triggers)

@@ -18,7 +18,7 @@ _bridges: dict[int, typing.Any] = {}
 
 
 def _asgi_app() -> typing.Any:
-    from aos.api.app import create_app  # noqa: PLC0415  # FastAPI loads with the first request
+    from aos.api.app import create_app
 
     current = system()
     if id(current) not in _bridges:
@@ -46,7 +46,7 @@ def _buffered_handler() -> typing.Callable[..., typing.Any]:
 
 
 def _streaming_handler() -> typing.Callable[..., typing.Any]:
-    from aos.functions.streaming import handler  # noqa: PLC0415  # importing the extension switches the worker over
+    from aos.functions.streaming import handler
 
     return handler(_asgi_app)
 

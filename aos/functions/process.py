@@ -25,8 +25,8 @@ def system() -> AgentOperatingSystem:
     loop = asyncio.get_running_loop()
     found = _systems.get(loop)
     if found is None:
-        from aos.composition import compose  # noqa: PLC0415  # agents and kernel load with the first invocation
-        from aos.telemetry.logs import configure_logging  # noqa: PLC0415
+        from aos.composition import compose
+        from aos.telemetry.logs import configure_logging
 
         settings = config()
         configure_logging(settings.log_level)

@@ -1,0 +1,111 @@
+"""`aos agent`: see the agents, send them messages, read their journals."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from aos.cli.client import CommandFailed
+from aos.cli.output import console, print_fields, print_json, print_rows
+from aos.cli.running import Json, Key, Url, call, fail
+
+app = typer.Typer(help="See the agents, send them messages, read their journals.", no_args_is_help=True)
+
+Address = Annotated[str, typer.Argument(help="The agent's address: `cto`, or `task:<id>`.")]
+
+
+@app.command("list")
+def list_agents(
+    type_: Annotated[str | None, typer.Option("--type", help="Only agents of this type.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
+    cursor: Annotated[str | None, typer.Option(help="Where the page before said to go on.")] = None,
+    url: Url = None,
+    key: Key = None,
+    as_json: Json = False,
+) -> None:
+    """List the agents."""
+    page = call(url, key, lambda client: client.get("/agents", type=type_, limit=limit, cursor=cursor), as_json=as_json)
+    if as_json:
+        print_json(page)
+        return
+    print_rows(page["agents"], ("id", "name", "status", "version", "last_active"), empty="There are no agents yet.")
+    if page["cursor"]:
+        console.print(f"More: --cursor {page['cursor']}")
+
+
+@app.command()
+def show(address: Address, url: Url = None, key: Key = None, as_json: Json = False) -> None:
+    """Show one agent with its state."""
+    agent = call(url, key, lambda client: client.get(f"/agents/{address}"), as_json=as_json)
+    if as_json:
+        print_json(agent)
+        return
+    state = agent.pop("state")
+    print_fields(agent)
+    console.print("[bold]state[/bold]")
+    print_json(state)
+
+
+@app.command()
+def send(
+    address: Address,
+    message_type: Annotated[str, typer.Argument(help="What the message means; `aos agent show` lists the types.")],
+    data: Annotated[str, typer.Argument(help="The payload as JSON.")] = "null",
+    message_id: Annotated[str | None, typer.Option("--id", help="The same id has its effect once.")] = None,
+    url: Url = None,
+    key: Key = None,
+    as_json: Json = False,
+) -> None:
+    """Put a message into an agent's mailbox."""
+    try:
+        payload: Any = json.loads(data)
+    except ValueError as error:
+        fail(CommandFailed(f"The payload is not JSON: {error}."), as_json=as_json)
+        raise typer.Exit(2) from error
+    body = {"type": message_type, "data": payload, "id": message_id}
+    sent = call(url, key, lambda client: client.post(f"/agents/{address}/messages", body), as_json=as_json)
+    if as_json:
+        print_json(sent)
+    else:
+        console.print(f"Message {sent['message_id']} is in the mailbox of {sent['agent']}.")
+
+
+@app.command()
+def journal(
+    address: Address,
+    after: Annotated[int, typer.Option(min=0, help="Entries above this version.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
+    url: Url = None,
+    key: Key = None,
+    as_json: Json = False,
+) -> None:
+    """Show what an agent did, turn by turn."""
+    page = call(
+        url, key, lambda client: client.get(f"/agents/{address}/journal", after=after, limit=limit), as_json=as_json
+    )
+    if as_json:
+        print_json(page)
+        return
+    print_rows(
+        [_row(entry) for entry in page["entries"]],
+        ("turn", "time", "received", "sent", "decided", "ms"),
+        empty="No turns yet.",
+    )
+    if page["after"]:
+        console.print(f"More: --after {page['after']}")
+
+
+def _row(entry: dict[str, Any]) -> dict[str, Any]:
+    sent = [
+        f"{item['body'].get('type', 'message')} to {item.get('session') or item['entity']}" for item in entry["sent"]
+    ]
+    return {
+        "turn": entry["version"],
+        "time": entry["time"],
+        "received": ", ".join(f"{item['message']['type']} ({item['outcome']})" for item in entry["received"]),
+        "sent": ", ".join(sent) or None,
+        "decided": ", ".join(decision["selected"] for decision in entry["decisions"]) or None,
+        "ms": entry["duration_ms"],
+    }

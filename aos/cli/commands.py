@@ -1,0 +1,78 @@
+"""All commands, by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from aos import __version__
+from aos.cli import agent, audit, deadletter, task
+from aos.cli.models import app as models_app
+from aos.cli.running import run
+
+app = typer.Typer(
+    help="AOS, the Agent Operating System: run it here, or work with one that runs elsewhere.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.add_typer(task.app, name="task")
+app.add_typer(agent.app, name="agent")
+app.add_typer(deadletter.app, name="deadletter")
+app.add_typer(audit.app, name="audit")
+app.add_typer(models_app, name="models")
+
+Port = Annotated[int, typer.Option("--port", help="Port of the API. Another is chosen, and named, where it is taken.")]
+Data = Annotated[Path, typer.Option("--data", help="Where the system keeps its data, logs and keys.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options of all commands."""
+
+
+@app.command()
+def up(port: Port = 7071, data: Data = Path(".aos")) -> None:
+    """Run the whole system here until Ctrl-C, for development. Its data stays between runs."""
+    from aos.cli.up import run_until_stopped
+
+    run(lambda: run_until_stopped(port, data))
+
+
+@app.command()
+def demo(
+    target: Annotated[Path, typer.Argument(help="The code base to review.", exists=True, file_okay=False)] = Path(),
+    port: Port = 7071,
+    data: Data = Path(".aos"),
+) -> None:
+    """Start the system, have its agents review a code base, show it, and stop."""
+    from aos.cli.demo import review
+
+    run(lambda: review(target, port, data))
+
+
+@app.command()
+def bus(
+    config: Annotated[
+        Path | None, typer.Option(help="Entities, in the official emulator's Config.json format.")
+    ] = None,
+    port: Annotated[int, typer.Option(help="AMQP port.")] = 5672,
+    admin_port: Annotated[int | None, typer.Option(help="Port of the administration endpoint.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Keep messages in this folder; in memory otherwise.")] = None,
+) -> None:
+    """Run the Service Bus emulator on its own, for any project."""
+    from aos.cli.bus import serve_until_stopped
+
+    run(lambda: serve_until_stopped(config, port, admin_port, data))
