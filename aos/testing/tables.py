@@ -3,50 +3,19 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, insort
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 
 from aos.kernel import meter
 from aos.kernel.errors import Conflict, InvalidInput, PayloadTooLarge
 from aos.kernel.ports import Delete, Entity, Insert, Operation, Page, Replace, Value
-from aos.testing.entity_size import check_entity, check_key, transaction_bytes
+from aos.testing.entity_size import check_key, measure, request_bytes
+from aos.testing.partition import Partition, Row
 
 MAX_OPERATIONS = 100
 MAX_TRANSACTION = 4 * 1024 * 1024
 MAX_PAGE = 1_000
 
 _TABLE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{2,62}")
-
-
-class _Row:
-    """A stored row. Its values are never changed, only replaced."""
-
-    __slots__ = ("etag", "size", "values")
-
-    def __init__(self, values: dict[str, Value], etag: str, size: int) -> None:
-        self.values = values
-        self.etag = etag
-        self.size = size
-
-
-class _Partition:
-    """Rows by key, and their keys in order."""
-
-    __slots__ = ("keys", "rows")
-
-    def __init__(self) -> None:
-        self.rows: dict[str, _Row] = {}
-        self.keys: list[str] = []
-
-    def put(self, key: str, row: _Row) -> None:
-        if key not in self.rows:
-            insort(self.keys, key)
-        self.rows[key] = row
-
-    def remove(self, key: str) -> None:
-        del self.rows[key]
-        del self.keys[bisect_left(self.keys, key)]
 
 
 class MemoryTableStore:
@@ -57,7 +26,7 @@ class MemoryTableStore:
     """
 
     def __init__(self) -> None:
-        self._tables: dict[str, dict[str, _Partition]] = {}
+        self._tables: dict[str, dict[str, Partition]] = {}
         self._writes = 0
 
     async def get(self, table: str, partition: str, row: str) -> Entity | None:
@@ -92,23 +61,23 @@ class MemoryTableStore:
     ) -> Page:
         if not 1 <= limit <= MAX_PAGE:
             raise InvalidInput(f"A page holds 1 to {MAX_PAGE} rows, not {limit}.")
-        found = self._find(table, partition) or _Partition()
-        start = bisect_left(found.keys, first if cursor is None else cursor)
-        end = len(found.keys) if before is None else bisect_left(found.keys, before)
+        found = self._find(table, partition) or Partition()
+        start = found.position(first if cursor is None else cursor)
+        end = len(found) if before is None else found.position(before)
         # As the service does, look at so many rows at most, however few of them match.
         reach = min(end, start + MAX_PAGE)
         page: list[Entity] = []
         size = 0
         position = start
         while position < reach and len(page) < limit:
-            key = found.keys[position]
+            key = found.key(position)
             stored = found.rows[key]
             position += 1
             if where is None or _matches(stored.values, where):
                 page.append(Entity(partition, key, stored.values.copy(), stored.etag))
                 size += stored.size
         meter.count(table_operations=1, bytes_read=size)
-        return Page(page, found.keys[position] if position < end else None)
+        return Page(page, found.key(position) if position < end else None)
 
     def tables(self) -> list[str]:
         """Names of the tables that were written to, in lower case."""
@@ -118,24 +87,24 @@ class MemoryTableStore:
         """All rows of a table, by partition and row: for looking at what a test left behind. Not counted."""
         partitions = self._tables.get(_check_table(table), {})
         return [
-            Entity(partition, key, rows.rows[key].values.copy(), rows.rows[key].etag)
-            for partition, rows in sorted(partitions.items())
-            for key in rows.keys
+            Entity(partition, key, found.rows[key].values.copy(), found.rows[key].etag)
+            for partition, found in sorted(partitions.items())
+            for key in (found.key(position) for position in range(len(found)))
         ]
 
-    def _find(self, table: str, partition: str) -> _Partition | None:
+    def _find(self, table: str, partition: str) -> Partition | None:
         return self._tables.get(_check_table(table), {}).get(partition)
 
-    def _open(self, table: str, partition: str) -> _Partition:
-        return self._tables.setdefault(_check_table(table), {}).setdefault(partition, _Partition())
+    def _open(self, table: str, partition: str) -> Partition:
+        return self._tables.setdefault(_check_table(table), {}).setdefault(partition, Partition())
 
-    def _apply(self, operation: Operation, rows: _Partition, values: dict[str, Value], size: int) -> str | None:
+    def _apply(self, operation: Operation, rows: Partition, values: dict[str, Value], size: int) -> str | None:
         if isinstance(operation, Delete):
             rows.remove(operation.row)
             return None
         self._writes += 1
         etag = f'W/"{self._writes}"'
-        rows.put(operation.entity.row, _Row(values, etag, size))
+        rows.put(operation.entity.row, Row(values, etag, size))
         return etag
 
 
@@ -160,12 +129,8 @@ def _keys(operation: Operation) -> tuple[str, str]:
 
 def _check_group(operations: Sequence[Operation]) -> str:
     """The one partition of a transaction. Raises for a transaction the service would not look at."""
-    if not operations:
-        raise InvalidInput("A transaction needs at least one operation.")
-    if len(operations) > MAX_OPERATIONS:
-        raise PayloadTooLarge(
-            f"A transaction takes {MAX_OPERATIONS} operations, not {len(operations)}. Split it, or write less at once."
-        )
+    if not 1 <= len(operations) <= MAX_OPERATIONS:
+        raise InvalidInput(f"A transaction has 1 to {MAX_OPERATIONS} operations, not {len(operations)}. Split it.")
     partition, row = _keys(operations[0])
     check_key(partition)
     if len(operations) == 1:
@@ -183,7 +148,7 @@ def _check_group(operations: Sequence[Operation]) -> str:
     return partition
 
 
-def _check(operations: Sequence[Operation], stored: _Partition) -> list[tuple[dict[str, Value], int]]:
+def _check(operations: Sequence[Operation], stored: Partition) -> list[tuple[dict[str, Value], int]]:
     """The copied values and size of each operation, once all of them are known to succeed."""
     written: list[tuple[dict[str, Value], int]] = []
     total = 0
@@ -191,25 +156,17 @@ def _check(operations: Sequence[Operation], stored: _Partition) -> list[tuple[di
         if isinstance(operation, Delete):
             written.append(({}, 0))
             continue
-        size = check_entity(operation.entity)
+        values, size = measure(operation.entity)
         total += size
-        written.append((_copied(operation.entity.values), size))
-    if total > MAX_TRANSACTION // 4 and transaction_bytes(operations) > MAX_TRANSACTION:
+        written.append((values, size))
+    if total > MAX_TRANSACTION // 4 and request_bytes(operations) > MAX_TRANSACTION:
         raise PayloadTooLarge("The transaction is over 4 MiB. Write less at once, or keep large values in blobs.")
     for operation in operations:
         _check_precondition(operation, stored)
     return written
 
 
-def _copied(values: Mapping[str, Value]) -> dict[str, Value]:
-    copy = dict(values)
-    for name, value in copy.items():
-        if isinstance(value, datetime):
-            copy[name] = value.astimezone(UTC)
-    return copy
-
-
-def _check_precondition(operation: Operation, stored: _Partition) -> None:
+def _check_precondition(operation: Operation, stored: Partition) -> None:
     partition, key = _keys(operation)
     row = stored.rows.get(key)
     if isinstance(operation, Insert):
