@@ -41,8 +41,10 @@ class MemoryTableStore:
     async def commit(self, table: str, operations: Sequence[Operation]) -> list[str | None]:
         partition = _check_group(operations)
         rows = self._open(table, partition)
-        written = _check(operations, rows)
+        written = _check_values(operations)
         meter.count(table_operations=1, bytes_written=sum(size for _, size in written))
+        for operation in operations:
+            _check_precondition(operation, rows)
         return [
             self._apply(operation, rows, values, size)
             for operation, (values, size) in zip(operations, written, strict=True)
@@ -148,8 +150,8 @@ def _check_group(operations: Sequence[Operation]) -> str:
     return partition
 
 
-def _check(operations: Sequence[Operation], stored: Partition) -> list[tuple[dict[str, Value], int]]:
-    """The copied values and size of each operation, once all of them are known to succeed."""
+def _check_values(operations: Sequence[Operation]) -> list[tuple[dict[str, Value], int]]:
+    """The copied values and size of each operation."""
     written: list[tuple[dict[str, Value], int]] = []
     total = 0
     for operation in operations:
@@ -161,8 +163,6 @@ def _check(operations: Sequence[Operation], stored: Partition) -> list[tuple[dic
         written.append((values, size))
     if total > MAX_TRANSACTION // 4 and request_bytes(operations) > MAX_TRANSACTION:
         raise PayloadTooLarge("The transaction is over 4 MiB. Write less at once, or keep large values in blobs.")
-    for operation in operations:
-        _check_precondition(operation, stored)
     return written
 
 

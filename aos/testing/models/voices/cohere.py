@@ -38,10 +38,10 @@ class CohereVoice:
             {"type": "message-start", "id": "c-1", "delta": {"message": {"role": "assistant"}}}
         ]
         for index, (kind, text) in enumerate((k, t) for k, t in (("thinking", say.reasoning), ("text", say.text)) if t):
-            start = {"message": {"content": {"type": kind, kind: ""}}}
+            start: dict[str, Any] = {"message": {"content": {"type": kind, kind: ""}}}
             events.append({"type": "content-start", "index": index, "delta": start})
             for piece in say.pieces(text):
-                delta = {"message": {"content": {kind: piece}}}
+                delta: dict[str, Any] = {"message": {"content": {kind: piece}}}
                 events.append({"type": "content-delta", "index": index, "delta": delta})
             events.append({"type": "content-end", "index": index})
         for index, call in enumerate(say.calls):
