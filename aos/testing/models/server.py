@@ -92,8 +92,7 @@ class ModelServer:
     @property
     def url(self) -> str:
         """Address of the server; a dialect's base URL is this and what its paths begin with."""
-        assert self._server is not None, "the server has not been entered"
-        host, port = self._server.sockets[0].getsockname()[:2]
+        host, port = self._running.sockets[0].getsockname()[:2]
         return f"http://{host}:{port}"
 
     @property
@@ -121,12 +120,18 @@ class ModelServer:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._server is not None
-        self._server.close()
+        server = self._running
+        server.close()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._server.wait_closed()
+        await server.wait_closed()
+
+    @property
+    def _running(self) -> asyncio.Server:
+        if self._server is None:
+            raise RuntimeError("Enter the server with `async with` first.")
+        return self._server
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.get_running_loop().create_task(self._converse(reader, writer))
@@ -173,7 +178,9 @@ class ModelServer:
         if key is None or (self._key is not None and key != self._key and not isinstance(voice, OllamaVoice)):
             refusal = Refuse(401, "the API key is wrong")
             return await self._perform(refusal, voice, request, reply, reader, stream=False)
-        if (vectors := voice.embed(request)) is not None and not self._plays:
+        vectors = voice.embed(request)
+        if vectors is not None and (not self._plays or isinstance(self._plays[0], Say)):
+            self._next(request)
             await reply.whole(200, json.dumps(vectors).encode())
             return True
         play = self._next(request)
