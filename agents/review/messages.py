@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from aos.tools.review.finding import Comparison, Domain
+from aos.tools.review.finding import Domain
 
 
 class SourceParameters(BaseModel):
@@ -23,7 +23,7 @@ class Changes(BaseModel):
 
 
 class Examined(BaseModel):
-    """An examiner's answer. The findings themselves are in the artifact `examination`."""
+    """An examiner's answer. `examination` and `comparison` are the ids of the artifacts that hold them."""
 
     domain: Domain
     summary: str
@@ -31,7 +31,7 @@ class Examined(BaseModel):
     score: float
     counts: dict[str, int]
     changes: Changes
-    comparison: Comparison
+    comparison: str
 
 
 class Verdict(BaseModel):

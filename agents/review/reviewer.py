@@ -54,6 +54,9 @@ class Reviewer(Agent[ReviewerState]):
         while len(state.targets) > MAX_TARGETS:
             state.targets.pop(next(iter(state.targets)))
         state.reviews += 1
+        stored = await Artifacts(turn.blobs).put(
+            f"{self.domain}-comparison.json", comparison.model_dump_json().encode(), "application/json"
+        )
         turn.record("examined", target=work.target, counts=examined["counts"], tools=examined["tools"])
         changes = Changes(
             first_run=comparison.first,
@@ -68,13 +71,13 @@ class Reviewer(Agent[ReviewerState]):
             score=examined["score"],
             counts=examined["counts"],
             changes=changes,
-            comparison=comparison,
+            comparison=stored.id,
         )
 
     async def _examine(self, blobs: BlobStore, source: str) -> dict[str, Any]:
         from aos.tools.review.archive import unpack
         from aos.tools.review.examine import examine
-        from aos.tools.review.score import score
+        from aos.tools.review.score import score_of
         from aos.tools.review.source_tree import SourceTree
 
         artifacts = Artifacts(blobs)
@@ -86,14 +89,11 @@ class Reviewer(Agent[ReviewerState]):
             found: Examination = await examine(self.domain, tree)
         name = f"{self.domain}-examination.json"
         stored = await artifacts.put(name, found.model_dump_json().encode(), "application/json")
-        counts: dict[str, int] = {}
-        for finding in found.findings:
-            counts[finding.severity] = counts.get(finding.severity, 0) + 1
         return {
             "artifact": stored.id,
-            "score": score(found),
-            "counts": counts,
-            "findings": {finding.fingerprint: finding.label for finding in found.findings},
+            "score": score_of(found),
+            "counts": {severity: count for severity, count in found.counts.items() if count},
+            "findings": found.known,
             "tools": [tool.name for tool in found.tools],
         }
 

@@ -7,6 +7,9 @@ class SecurityReviewer(Reviewer):
     """Examines the security of a code base."""
 
     type = "security"
+    name = "Security reviewer"
+    purpose = "Find what an attacker could use before one does"
+    capabilities = ("security review", "secrets")
     domain = "security"
 
 

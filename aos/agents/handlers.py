@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import types
 import typing
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -94,8 +95,20 @@ def _data_of(cls: type, name: str, method: Callable[..., Any]) -> TypeAdapter[An
     parameters = list(inspect.signature(method).parameters)
     if len(parameters) != 4 or not inspect.iscoroutinefunction(method):
         raise SettingInvalid(f"{cls.__name__}.{name} must be `async def {name}(self, turn, state, data)`.")
-    hints = typing.get_type_hints(method)
-    return TypeAdapter(hints.get(parameters[3], Any))
+    return TypeAdapter(_resolved(cls, name, method, parameters[3]))
+
+
+def _resolved(cls: type, name: str, method: Callable[..., Any], parameter: str) -> Any:
+    """The annotation of one parameter. The others are for the reader, and may name what only a checker can see."""
+    annotation = method.__annotations__.get(parameter, Any)
+    holder = types.SimpleNamespace(__annotations__={parameter: annotation})
+    try:
+        return typing.get_type_hints(holder, globalns=method.__globals__)[parameter]
+    except NameError as error:
+        raise SettingInvalid(
+            f"The data of {cls.__name__}.{name} is annotated with {annotation!r}, which cannot be found: {error}. "
+            "Define or import it at the top of the module."
+        ) from error
 
 
 def to_json(value: Any) -> Any:

@@ -176,7 +176,9 @@ async def test_without_an_answer_in_time_the_requester_is_woken_with_an_error_an
     await world.give(world.message("asking", "say.reply", "late", correlation_id=request.id, source="silent"))
     after = await world.kernel.heads.read("asking")
     assert seen == ["deadline_exceeded"]
-    assert before and after and before.version == after.version
+    assert before is not None
+    assert after is not None
+    assert before.version == after.version
 
 
 async def test_a_message_past_its_deadline_is_not_handled() -> None:
@@ -361,7 +363,9 @@ async def test_a_topic_event_goes_to_each_subscriber() -> None:
         turn.state["topic"] = turn.message.topic
 
     world = World(
-        Script("station", publish), Script("gardener", note, topics=("weather",)), Script("cook", note, topics=("food",))
+        Script("station", publish),
+        Script("gardener", note, topics=("weather",)),
+        Script("cook", note, topics=("food",)),
     )
     await world.give(world.message("station"))
     [sent] = world.mail()

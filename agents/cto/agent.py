@@ -1,0 +1,111 @@
+"""The chief technology officer: weighs what the examiners found, puts the decision on record, and reports."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+from agents.cto.weighing import decide
+from agents.review.messages import Changes, Examined, Verdict
+from agents.review.task import VERDICT
+from aos.agents import Agent, Turn, on
+from aos.governance.decision import Decision, as_record
+from aos.storage.artifacts import Artifacts
+from aos.workflows.task_agent import Work
+
+MAX_TARGETS = 100
+
+
+class PastDecision(BaseModel):
+    """What was decided about a target the last time."""
+
+    decision: str
+    score: float
+    task_id: str
+
+
+class CtoState(BaseModel):
+    decisions: dict[str, PastDecision] = Field(default_factory=dict)
+    decided: int = 0
+
+
+class ChiefTechnologyOfficer(Agent[CtoState]):
+    """Decides what should happen to a reviewed code base."""
+
+    type = "cto"
+    name = "Chief technology officer"
+    purpose = "Keep what the company builds secure, maintainable and understandable, and getting better"
+    capabilities = ("decision", "code review", "technology")
+
+    @on(VERDICT)
+    async def weigh(self, turn: Turn, state: CtoState, work: Work) -> Verdict:
+        """Weigh the examiners' results, decide, and write the report."""
+        reviews = {name: Examined.model_validate(result) for name, result in work.results.items()}
+        decision = decide(work.target, reviews)
+        turn.decide(
+            decision.question,
+            decision.selected,
+            **as_record(decision),
+            evidence=[
+                {"source": name, "type": "examination", "content": review.summary, "artifact": review.examination}
+                for name, review in reviews.items()
+            ],
+        )
+        report = await self._report(turn, work, reviews, decision)
+        past = state.decisions.pop(work.target, None)
+        score = round(sum(review.score for review in reviews.values()) / len(reviews), 4)
+        state.decisions[work.target] = PastDecision(decision=decision.selected, score=score, task_id=work.task_id)
+        while len(state.decisions) > MAX_TARGETS:
+            state.decisions.pop(next(iter(state.decisions)))
+        state.decided += 1
+        return Verdict(
+            summary=_summary(decision, score, past),
+            decision=decision.selected,
+            rationale=decision.rationale,
+            confidence=decision.confidence,
+            score=score,
+            counts=_counts(reviews),
+            changes=_changes(reviews),
+            report=report,
+        )
+
+    async def _report(self, turn: Turn, work: Work, reviews: dict[str, Examined], decision: Decision) -> dict[str, str]:
+        from aos.tools.review.examine import Examination
+        from aos.tools.review.finding import Comparison, merged
+        from aos.tools.review.markdown import to_markdown
+        from aos.tools.review.report import build_report
+
+        artifacts = Artifacts(turn.blobs)
+        examinations, comparisons = [], []
+        for review in reviews.values():
+            examinations.append(Examination.model_validate_json(await artifacts.get(review.examination)))
+            comparisons.append(Comparison.model_validate_json(await artifacts.get(review.comparison)))
+        verdict = {"selected": decision.selected, **as_record(decision)}
+        report = build_report(work.target, examinations, merged(comparisons), verdict, turn.now)
+        data = await artifacts.put("report.json", report.model_dump_json(indent=2).encode(), "application/json")
+        text = await artifacts.put("report.md", to_markdown(report).encode(), "text/markdown; charset=utf-8")
+        return {"json": data.id, "markdown": text.id}
+
+
+def _summary(decision: Decision, score: float, past: PastDecision | None) -> str:
+    text = f"{decision.selected} (score {score:.2f}, confidence {decision.confidence:.2f})"
+    if past is None:
+        return text
+    return f"{text}; last time: {past.decision} (score {past.score:.2f})"
+
+
+def _counts(reviews: dict[str, Examined]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for review in reviews.values():
+        for severity, count in review.counts.items():
+            counts[severity] = counts.get(severity, 0) + count
+    return counts
+
+
+def _changes(reviews: dict[str, Examined]) -> Changes:
+    parts = [review.changes for review in reviews.values()]
+    return Changes(
+        first_run=all(part.first_run for part in parts),
+        new=sum(part.new for part in parts),
+        fixed=sum(part.fixed for part in parts),
+        still_there=sum(part.still_there for part in parts),
+    )

@@ -1,0 +1,87 @@
+"""A whole system over memory, with a post office that carries its messages about."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+from aos.agents import Agent, AgentRegistry, TaskType
+from aos.config import AOSConfig
+from aos.kernel.kernel import Delivery
+from aos.kernel.message import Message
+from aos.system import Adapters, AgentOperatingSystem
+from aos.testing import MemoryBlobStore, MemoryTableStore, SeededIds, VirtualClock
+from tests.kernel.world import Outbox
+
+
+class MemorySystem:
+    """An `AgentOperatingSystem` whose outside world is memory."""
+
+    def __init__(self, *agents: Agent[Any], task_types: tuple[TaskType, ...] = (), **config: Any) -> None:
+        self.clock = VirtualClock()
+        self.outbox = Outbox()
+        self.tables = MemoryTableStore()
+        self.blobs = MemoryBlobStore()
+        self.broken: dict[str, Exception] = {}
+        self.config = AOSConfig.load(environment="test", **config)
+        self.registry = AgentRegistry(agents, task_types)
+        self.system = AgentOperatingSystem(
+            self.config,
+            Adapters(
+                tables=self.tables,
+                blobs=self.blobs,
+                bus=self.outbox,
+                clock=self.clock,
+                ids=SeededIds(7),
+                open_body=self._open,
+                probe_bus=self._probe,
+                close=self._close,
+            ),
+            self.registry,
+        )
+        self._delivered = 0
+
+    async def settle(self, *, until: timedelta = timedelta(days=1)) -> None:
+        """Deliver messages, in the order they are due, until there are none or the next is later than `until`."""
+        waiting: list[Any] = []
+        end = self.clock.now() + until
+        for _ in range(10_000):
+            waiting += self.outbox.sent[self._delivered :]
+            self._delivered = len(self.outbox.sent)
+            due = [m for m in waiting if (m.scheduled_at or self.clock.now()) <= end and self._is_ours(m.entity)]
+            if not due:
+                return
+            first = min(due, key=lambda m: (m.scheduled_at or self.clock.now(), waiting.index(m)))
+            waiting.remove(first)
+            if first.scheduled_at is not None and first.scheduled_at > self.clock.now():
+                self.clock.advance((first.scheduled_at - self.clock.now()).total_seconds())
+            await self._deliver(first)
+        raise AssertionError("messages never stopped")
+
+    def sent_to(self, entity: str) -> list[dict[str, Any]]:
+        """Bodies of the messages for a queue outside."""
+        return [json.loads(message.body) for message in self.outbox.sent if message.entity == entity]
+
+    async def state(self, agent: str) -> Any:
+        return (await self.system.directory.detail(agent))["state"]
+
+    def _is_ours(self, entity: str) -> bool:
+        return entity in (self.config.messaging.inbox, self.config.messaging.events)
+
+    async def _deliver(self, message: Any) -> None:
+        if message.entity == self.config.messaging.inbox:
+            await self.system.kernel.deliver([Delivery(message.body)])
+        else:
+            event = Message.decode(message.body)
+            await self.system.kernel.mailbox.fan_out(event, self.registry.subscribers(event))
+
+    async def _open(self, body: bytes) -> bytes:
+        return body
+
+    async def _probe(self) -> None:
+        if "bus" in self.broken:
+            raise self.broken["bus"]
+
+    async def _close(self) -> None:
+        return None
