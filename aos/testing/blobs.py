@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, insort
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 from aos.kernel import meter
-from aos.kernel.errors import InvalidInput, NotFound, PayloadTooLarge
+from aos.kernel.errors import InvalidInput, NotFound
 from aos.kernel.ports import BlobInfo, BlobPage, Clock
 from aos.testing.clock import VirtualClock
 
 CHUNK = 4 * 1024 * 1024
-MAX_METADATA = 8 * 1024
 MAX_NAME = 1_024
-MAX_PAGE = 5_000
+MAX_PAGE = 1_000
+
+_METADATA_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_METADATA_VALUE = re.compile(r"([!-~]([ -~]*[!-~])?)?")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +57,13 @@ class MemoryBlobStore:
         meter.count(blob_operations=1, bytes_written=len(body))
 
     async def get(self, name: str) -> bytes | None:
+        _check_name(name)
         blob = self._blobs.get(name)
         meter.count(blob_operations=1, bytes_read=len(blob.data) if blob else 0)
         return blob.data if blob else None
 
     async def stream(self, name: str) -> AsyncIterator[bytes]:
+        _check_name(name)
         blob = self._blobs.get(name)
         meter.count(blob_operations=1)
         if blob is None:
@@ -68,6 +74,7 @@ class MemoryBlobStore:
             yield chunk
 
     async def stat(self, name: str) -> BlobInfo | None:
+        _check_name(name)
         meter.count(blob_operations=1)
         blob = self._blobs.get(name)
         return _copied(blob.info) if blob else None
@@ -86,6 +93,7 @@ class MemoryBlobStore:
         return BlobPage(page)
 
     async def delete(self, name: str) -> bool:
+        _check_name(name)
         meter.count(blob_operations=1)
         if self._blobs.pop(name, None) is None:
             return False
@@ -102,15 +110,19 @@ def _copied(info: BlobInfo) -> BlobInfo:
 
 
 def _check_name(name: str) -> None:
-    if not 1 <= len(name) <= MAX_NAME:
-        raise InvalidInput(f"A blob's name has 1 to {MAX_NAME} characters; this has {len(name)}.")
+    segments = name.split("/")
+    if not name or len(name) > MAX_NAME or _CONTROL.search(name) or {".", ".."} & set(segments) or name[-1] in "./":
+        raise InvalidInput(
+            f"{name[:80]!r} cannot name a blob. Use 1 to {MAX_NAME} characters without control characters, backslashes "
+            "or the segments '.' and '..', and end with neither '.' nor '/'."
+        )
 
 
 def _check_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
     for name, value in metadata.items():
-        if not (name.isascii() and name.isidentifier()) or not value.isascii():
-            raise InvalidInput(f"Metadata {name!r} must be a plain identifier with an ASCII value.")
-    size = sum(len(name) + len(value) for name, value in metadata.items())
-    if size > MAX_METADATA:
-        raise PayloadTooLarge(f"A blob's metadata has at most {MAX_METADATA} bytes; this has {size}.")
+        if not _METADATA_NAME.fullmatch(name) or not _METADATA_VALUE.fullmatch(value):
+            raise InvalidInput(
+                f"Metadata {name[:40]!r} cannot be kept with a blob. Names are letters, digits and _, values printable "
+                "ASCII without spaces at their ends."
+            )
     return dict(metadata)

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
 import pytest_asyncio
 
+from aos.azure.blobs import AzureBlobStore
 from aos.azure.tables import AzureTableStore
-from aos.kernel.ports import TableStore
-from aos.testing import MemoryTableStore
+from aos.kernel.ports import BlobStore, TableStore
+from aos.testing import MemoryBlobStore, MemoryTableStore, VirtualClock
 
 STORAGE = os.environ.get("AOS_CONTRACT_STORAGE", "")
 
@@ -65,3 +67,19 @@ async def tables(storage: str | None) -> AsyncIterator[TableStore]:
     store = AzureTableStore.from_connection_string(storage)
     yield store
     await store.close()
+
+
+@pytest_asyncio.fixture
+async def blobs(storage: str | None, table: str) -> AsyncIterator[BlobStore]:
+    """One container for all tests: each puts a folder of its own before the names it uses."""
+    if storage is None:
+        yield MemoryBlobStore(VirtualClock(datetime.now(UTC)))
+        return
+    store = AzureBlobStore.from_connection_string(storage, container=table)
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def folder() -> str:
+    return uuid4().hex
