@@ -41,16 +41,19 @@ class MemorySystem:
             self.registry,
         )
         self._delivered = 0
+        self._waiting: list[Any] = []
 
-    async def settle(self, *, until: timedelta = timedelta(days=1)) -> None:
-        """Deliver messages, in the order they are due, until there are none or the next is later than `until`."""
-        waiting: list[Any] = []
-        end = self.clock.now() + until
+    async def settle(self, *, until: timedelta | None = None) -> None:
+        """Deliver messages in the order they are due: all there are, or those of the time `until` from now."""
+        waiting = self._waiting
+        end = self.clock.now() + (until if until is not None else timedelta(days=36_500))
         for _ in range(10_000):
             waiting += self.outbox.sent[self._delivered :]
             self._delivered = len(self.outbox.sent)
             due = [m for m in waiting if (m.scheduled_at or self.clock.now()) <= end and self._is_ours(m.entity)]
             if not due:
+                if until is not None:
+                    self.clock.advance((end - self.clock.now()).total_seconds())
                 return
             first = min(due, key=lambda m: (m.scheduled_at or self.clock.now(), waiting.index(m)))
             waiting.remove(first)
