@@ -13,7 +13,7 @@ _HARMLESS_NAME = re.compile(
 )
 _IN_TEXT = re.compile(
     r"(?P<name>AccountKey|SharedAccessKey|SharedAccessSignature|sig|api[_-]?key|x-functions-key|password|client_secret"
-    r"|code)(?P<sign>[=:]\s*[\"']?)(?P<value>[^\s;&\"',}]+)",
+    r"|(?<=[?&])code)(?P<sign>[\"']?\s*[=:]\s*[\"']?)(?P<value>[^\s;&\"',}]+)",
     re.IGNORECASE,
 )
 _BEARER = re.compile(r"\b(Bearer|SharedAccessSignature)\s+[A-Za-z0-9._~+/=%&-]+", re.IGNORECASE)
