@@ -3,18 +3,29 @@
 from aos.testing.blobs import MemoryBlobStore
 from aos.testing.bus import MemoryBus
 from aos.testing.clock import SeededIds, Timer, VirtualClock
+from aos.testing.faults import Action, Fault, FaultPlan, Faults, SimulatedCrash, crashes
+from aos.testing.faulty import FaultyBlobs, FaultyBus, FaultyTables
 from aos.testing.receivers import MemoryReceiver, MemorySession
 from aos.testing.tables import MemoryTableStore
 from aos.testing.topology import agent_topology
 
 __all__ = [
+    "Action",
+    "Fault",
+    "FaultPlan",
+    "Faults",
+    "FaultyBlobs",
+    "FaultyBus",
+    "FaultyTables",
     "MemoryBlobStore",
     "MemoryBus",
     "MemoryReceiver",
     "MemorySession",
     "MemoryTableStore",
     "SeededIds",
+    "SimulatedCrash",
     "Timer",
     "VirtualClock",
     "agent_topology",
+    "crashes",
 ]

@@ -67,7 +67,9 @@ async def test_a_blob_of_the_same_name_is_replaced(blobs: BlobStore, folder: str
 
 async def test_what_is_known_of_a_blob(blobs: BlobStore, folder: str) -> None:
     before = datetime.now(UTC)
-    await blobs.put(f"{folder}/a.json", b"{}", content_type="application/json", metadata={"kind": "a b", "Made_by": "x"})
+    await blobs.put(
+        f"{folder}/a.json", b"{}", content_type="application/json", metadata={"kind": "a b", "Made_by": "x"}
+    )
     info = await blobs.stat(f"{folder}/a.json")
     assert info is not None
     assert (info.name, info.size, info.content_type) == (f"{folder}/a.json", 2, "application/json")

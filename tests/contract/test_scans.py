@@ -33,7 +33,27 @@ async def keys(tables: TableStore, table: str, partition: str, **question: str) 
 
 
 async def test_rows_come_in_the_order_of_utf_16_units(tables: TableStore, table: str, partition: str) -> None:
-    ordered = ["", " ", "!", "/", "0", "10", "9", "?", "A", "Z", "a", "a/b", "a0", "~", "\x80", "é", "馬", "😀", "\uffee"]
+    ordered = [
+        "",
+        " ",
+        "!",
+        "/",
+        "0",
+        "10",
+        "9",
+        "?",
+        "A",
+        "Z",
+        "a",
+        "a/b",
+        "a0",
+        "~",
+        "\x80",
+        "é",
+        "馬",
+        "😀",
+        "\uffee",
+    ]
     await fill(tables, table, partition, {key: {"n": 1} for key in reversed(ordered)})
     assert await keys(tables, table, partition) == ordered
     for start, key in enumerate(ordered):
@@ -141,7 +161,11 @@ async def test_rows_can_be_asked_for_by_value(
     assert found == expected
 
 
-MISMATCHES = {"1_for_true": {"live": 1}, "true_for_1": {"n": True}, "text_for_1": {"n": "1"}}
+MISMATCHES: dict[str, dict[str, str | int | bool]] = {
+    "1_for_true": {"live": 1},
+    "true_for_1": {"n": True},
+    "text_for_1": {"n": "1"},
+}
 
 
 @pytest.mark.parametrize("mismatch", MISMATCHES)

@@ -231,9 +231,7 @@ async def test_a_transaction_stays_in_its_partition(tables: TableStore, table: s
 async def test_a_transaction_touches_a_row_once(tables: TableStore, table: str, partition: str) -> None:
     etag = await insert(tables, table, partition, "row", n=1)
     with pytest.raises(InvalidInput):
-        await tables.commit(
-            table, [Replace(Entity(partition, "row", {"n": 2}), etag), Delete(partition, "row")]
-        )
+        await tables.commit(table, [Replace(Entity(partition, "row", {"n": 2}), etag), Delete(partition, "row")])
     assert await rows(tables, table, partition) == {"row": {"n": 1}}
 
 
