@@ -342,8 +342,13 @@ class Connection(asyncio.Protocol):
         self._close_sent = True
         self._discarding = True
         if self._transport is not None and not self._transport.is_closing():
-            self._transport.write_eof()
-            self._transport.resume_reading()
+            try:
+                self._transport.write_eof()
+                self._transport.resume_reading()
+            except OSError:
+                # The peer is gone already.
+                self.abort()
+                return
             asyncio.get_running_loop().call_later(_CLOSE_GRACE, self.abort)
 
     # Heartbeats

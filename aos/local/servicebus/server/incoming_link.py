@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from aos.kernel.errors import AosError
 from aos.local.servicebus.amqp.errors import (
     INTERNAL_ERROR,
-    MESSAGE_SIZE_EXCEEDED,
     NOT_IMPLEMENTED,
     RESOURCE_LIMIT,
     AmqpFault,
@@ -16,7 +15,7 @@ from aos.local.servicebus.amqp.errors import (
 )
 from aos.local.servicebus.amqp.performatives import RECEIVER, Attach, Disposition, Flow, Transfer
 from aos.local.servicebus.amqp.terminus import Accepted, Rejected, TransactionalState, error_of
-from aos.local.servicebus.engine import BusError, Topic
+from aos.local.servicebus.engine import BusError, MessageTooLarge, Topic
 from aos.local.servicebus.server.link import Link
 from aos.local.servicebus.server.translation import incoming
 
@@ -158,8 +157,7 @@ class IncomingLink(TransferLink):
 
     def _send(self, assembly: Assembly) -> None:
         if assembly.size > self.max_message_size:
-            raise LinkFault(
-                MESSAGE_SIZE_EXCEEDED,
+            raise MessageTooLarge(
                 f"The received message (delivery-id:{assembly.first.delivery_id}, size:{assembly.size} bytes) "
                 f"exceeds the limit ({self.max_message_size} bytes) currently allowed on the link.",
             )

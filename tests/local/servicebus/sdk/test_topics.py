@@ -31,7 +31,9 @@ async def drained(receiver: ServiceBusReceiver) -> list[ServiceBusMessage]:
 async def test_each_subscription_gets_what_its_rules_let_in(broker: BrokerThread, client: ServiceBusClient) -> None:
     topic = broker.topic()
     everything = broker.subscription(topic)
-    red = broker.subscription(topic, RuleDescription(name="red", filter=SqlFilter(expression="color = 'red' AND size > 3")))
+    red = broker.subscription(
+        topic, RuleDescription(name="red", filter=SqlFilter(expression="color = 'red' AND size > 3"))
+    )
     mine = broker.subscription(
         topic,
         RuleDescription(name="mine", filter=CorrelationFilter(correlation_id="me", properties={"color": "blue"})),
@@ -67,7 +69,7 @@ async def test_each_subscription_gets_what_its_rules_let_in(broker: BrokerThread
     ]
     (changed,) = found[3]
     assert changed.subject == "marked"
-    assert changed.application_properties == {b"seen": b"yes", b"size": 2**20}
+    assert changed.application_properties == {b"seen": b"yes", b"size": 2**20, b"RuleName": b"mark"}
 
 
 async def test_a_subscription_has_sessions_and_dead_letters(broker: BrokerThread, client: ServiceBusClient) -> None:
