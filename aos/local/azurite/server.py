@@ -40,6 +40,8 @@ USUAL_PORTS = StoragePorts(10000, 10001, 10002)
 class Azurite:
     """A running storage emulator; make one with `Azurite.start`."""
 
+    name = "Azurite"
+
     def __init__(self, node: Node, script: Path, location: Path | None, log: Path, report: Report) -> None:
         self._node = node
         self._script = script
@@ -96,7 +98,7 @@ class Azurite:
     async def wait(self) -> int:
         """Wait for the process to end, for whatever reason; its exit code."""
         if self._child is None:
-            raise StoreUnavailable("Azurite is not running; restart it first.")
+            raise StoreUnavailable("Azurite is not running; launch it first.")
         return await self._child.wait()
 
     async def stop(self) -> None:
@@ -110,8 +112,8 @@ class Azurite:
             self._child.kill()
             await self._child.wait()
 
-    async def restart(self) -> None:
-        """Start it again on the same ports. What was only in memory is gone."""
+    async def launch(self) -> None:
+        """Start it again, on the same ports, stopping it first if it runs. What was only in memory is gone."""
         await self.stop()
         await self._launch(self.ports)
 
@@ -133,7 +135,7 @@ class Azurite:
 
     async def _try_to_run(self) -> bool:
         await asyncio.to_thread(self._log.unlink, missing_ok=True)
-        self._child = await Child.spawn("Azurite", self._command(), log=self._log)
+        self._child = await Child.spawn(self.name, self._command(), log=self._log)
         if await listening(self._child, self.ports.as_tuple(), _READY_SECONDS):
             return True
         await self._child.stop()

@@ -44,7 +44,7 @@ async def test_keeps_what_was_written_over_a_restart_when_given_a_place(tmp_path
     async with Azurite.start(home=AOS_HOME, location=tmp_path) as server:
         before = server.connection_string
         await _write_row(server.connection_string, "kept")
-        await server.restart()
+        await server.launch()
         assert server.connection_string == before
         assert await _rows(server.connection_string) == ["kept"]
     async with Azurite.start(home=AOS_HOME, location=tmp_path) as server:
