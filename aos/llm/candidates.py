@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Protocol
 
@@ -99,6 +99,15 @@ class PassedOver:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What is looked for: models on this route with these abilities, on this day."""
+
+    route: Route
+    needs: Needs
+    today: date
+
+
 @dataclass(slots=True)
 class Selection:
     candidates: list[Candidate]
@@ -119,28 +128,28 @@ class Catalogue:
         self.prices = prices
         self.settings = settings
 
-    async def select(self, route: Route, needs: Needs, today: date) -> Selection:
+    async def select(self, search: Search) -> Selection:
         """The candidates of a route in the order of its chain, without regard to how they are faring."""
         found = Selection([], [])
         seen: set[tuple[str, str]] = set()
-        for position, (profile, model) in enumerate(self._named(route)):
-            await self._consider(found, seen, profile, model, position, route, needs, today)
-        for spelling in self._unknown(route):
+        for position, (profile, model) in enumerate(self._named(search.route)):
+            await self._consider(found, seen, (profile, model, position), search)
+        for spelling in self._unknown(search.route):
             found.passed_over.append(PassedOver(spelling, "", "no provider or model has this name"))
         return found
 
-    async def larger(self, candidate: Candidate, route: Route, needs: Needs, today: date) -> list[Candidate]:
+    async def larger(self, candidate: Candidate, search: Search) -> list[Candidate]:
         """Models of the configured providers that have more room than `candidate`, smallest first."""
         room = candidate.limits.context_window
         if room is None:
             return []
-        wide = route.model_copy(update={"models": (), "force": None})
+        wide = replace(search, route=search.route.model_copy(update={"models": (), "force": None}))
         found: list[Candidate] = []
         for profile in self.providers.values():
-            if self._bar(profile, "", wide, today) is None and not await self.settings.missing(profile):
+            if self._bar(profile, "", wide) is None and not await self.settings.missing(profile):
                 for listed in profile.models:
-                    other = self._candidate(profile, listed.id, len(found), today)
-                    if (other.limits.context_window or 0) > room and not self._misfit(other, needs, wide, today):
+                    other = self._candidate(profile, listed.id, len(found), search.today)
+                    if (other.limits.context_window or 0) > room and not self._misfit(other, wide):
                         found.append(other)
         return sorted(found, key=lambda c: (c.limits.context_window or 0, c.tier, c.profile.priority))
 
@@ -171,20 +180,17 @@ class Catalogue:
         self,
         found: Selection,
         seen: set[tuple[str, str]],
-        profile: ProviderProfile,
-        model: str | None,
-        position: int,
-        route: Route,
-        needs: Needs,
-        today: date,
+        named: tuple[ProviderProfile, str | None, int],
+        search: Search,
     ) -> None:
-        reason = self._bar(profile, model or "", route, today)
+        profile, model, position = named
+        reason = self._bar(profile, model or "", search)
         if reason is None and (missing := await self.settings.missing(profile)):
             reason = f"not configured: set {' and '.join(missing)}"
         if reason is not None:
             found.passed_over.append(PassedOver(profile.id, model or profile.default_model or "", reason))
             return
-        chosen = await self._choose(profile, model, position, route, needs, today)
+        chosen = await self._choose(profile, model, position, search)
         if isinstance(chosen, PassedOver):
             found.passed_over.append(chosen)
         elif chosen.key not in seen:
@@ -192,34 +198,32 @@ class Catalogue:
             found.candidates.append(chosen)
 
     async def _choose(
-        self,
-        profile: ProviderProfile,
-        model: str | None,
-        position: int,
-        route: Route,
-        needs: Needs,
-        today: date,
+        self, profile: ProviderProfile, model: str | None, position: int, search: Search
     ) -> Candidate | PassedOver:
         """The model itself; where only the provider was named, its default or else the first that fits."""
-        if model is not None:
-            wanted, others = model, ()
-        elif needs.embeddings:
-            wanted, others = profile.default_embedding_model or "", ()
-        else:
-            wanted = await self.settings.default_model(profile) or ""
-            others = tuple(listed.id for listed in profile.models if listed.id != wanted)
+        wanted, others = await self._wanted(profile, model, search.needs)
         if not wanted:
-            kind = "embedding model" if needs.embeddings else "model"
+            kind = "embedding model" if search.needs.embeddings else "model"
             return PassedOver(profile.id, "", f"no {kind} is named, and the provider has no default")
-        first = self._candidate(profile, wanted, position, today)
-        problem = self._misfit(first, needs, route, today)
+        first = self._candidate(profile, wanted, position, search.today)
+        problem = self._misfit(first, search)
         if problem is None:
             return first
         for name in others:
-            other = self._candidate(profile, name, position, today)
-            if other.price is not None and self._misfit(other, needs, route, today) is None:
+            other = self._candidate(profile, name, position, search.today)
+            if other.price is not None and self._misfit(other, search) is None:
                 return other
         return PassedOver(profile.id, wanted, problem)
+
+    async def _wanted(
+        self, profile: ProviderProfile, model: str | None, needs: Needs
+    ) -> tuple[str | None, tuple[str, ...]]:
+        if model is not None:
+            return model, ()
+        if needs.embeddings:
+            return profile.default_embedding_model, ()
+        default = await self.settings.default_model(profile)
+        return default, tuple(listed.id for listed in profile.models if listed.id != default)
 
     def _candidate(self, profile: ProviderProfile, model: str, position: int, today: date) -> Candidate:
         return Candidate(
@@ -232,11 +236,12 @@ class Catalogue:
         )
 
     @staticmethod
-    def _bar(profile: ProviderProfile, model: str, route: Route, today: date) -> str | None:
+    def _bar(profile: ProviderProfile, model: str, search: Search) -> str | None:
         """Why the provider is out of the question."""
+        route = search.route
         if not profile.enabled:
             return "disabled"
-        if not profile.is_available(today):
+        if not profile.is_available(search.today):
             since = f" since {profile.sunset}" if profile.sunset else ""
             return f"retired{since}. {profile.notice}".strip()
         if route.local_only and not profile.local:
@@ -246,16 +251,17 @@ class Catalogue:
         return None
 
     @staticmethod
-    def _misfit(candidate: Candidate, needs: Needs, route: Route, today: date) -> str | None:
+    def _misfit(candidate: Candidate, search: Search) -> str | None:
         """Why the model cannot do this."""
         profile, model = candidate.profile, candidate.model
-        if not profile.is_model_current(model, today):
+        if not profile.is_model_current(model, search.today):
             ended = profile.model(model).deprecated_on
             _log.warning("Model %s of %s is passed over: it is deprecated since %s.", model, profile.id, ended)
             return f"deprecated since {ended}"
-        if route.tiers and candidate.tier not in route.tiers:
+        tiers = search.route.tiers
+        if tiers and candidate.tier not in tiers:
             return f"tier {candidate.tier} is not on the route"
-        return _incapable(candidate, needs) or _too_small(candidate, needs)
+        return _incapable(candidate, search.needs) or _too_small(candidate, search.needs)
 
 
 def _tiers(profile: ProviderProfile) -> frozenset[int]:

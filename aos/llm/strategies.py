@@ -93,7 +93,7 @@ def strategy_of(route: Route) -> Strategy | None:
     return route.strategy
 
 
-def _priority(candidates: list[Candidate], circumstances: Circumstances) -> list[Ranked]:
+def _priority(candidates: list[Candidate], _: Circumstances) -> list[Ranked]:
     return [Ranked(c, f"tier {c.tier}, priority {c.profile.priority}") for c in candidates]
 
 

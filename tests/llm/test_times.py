@@ -1,0 +1,151 @@
+"""The caller's deadline bounds everything, and whoever stops waiting closes the connection."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import aclosing
+
+import pytest
+
+from aos.llm import errors as e
+from aos.llm.client import HttpTransport
+from aos.llm.request import ModelRequest
+from aos.llm.response import StreamEnd, TextDelta
+from aos.llm.transport import CallTimes
+from aos.testing.models import ModelServer, Pending, Say, Stall
+from tests.llm.conftest import DIALECTS, MODEL_OF, TIMES, profile_on
+
+ASK = ModelRequest.ask("Hello")
+SAID = Say("one two three four five six seven eight")
+
+
+async def drain(transport: HttpTransport, server: ModelServer, dialect: str, times: CallTimes) -> str:
+    text = ""
+    async for delta in transport.stream(profile_on(server, dialect), MODEL_OF[dialect], ASK, times=times):
+        text += delta.text if isinstance(delta, TextDelta) else ""
+    return text
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_the_whole_answer_has_its_time(dialect: str, server: ModelServer, transport: HttpTransport) -> None:
+    server.play(Stall())
+    with pytest.raises(e.ModelTimedOut) as caught:
+        await transport.complete(
+            profile_on(server, dialect), MODEL_OF[dialect], ASK, times=CallTimes(whole=0.05)
+        )
+    assert caught.value.phase == "whole"
+    assert caught.value.recourse is e.Recourse.FAIL_OVER
+    await server.until_disconnected()
+
+
+@pytest.mark.parametrize("frames", [None, 0])
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_the_first_token_has_its_time(
+    dialect: str, frames: int | None, server: ModelServer, transport: HttpTransport
+) -> None:
+    server.play(Stall(frames, SAID))
+    with pytest.raises(e.ModelTimedOut) as caught:
+        await drain(transport, server, dialect, CallTimes(first_token=0.05))
+    assert caught.value.phase == "first_token"
+    assert caught.value.partial is None
+    await server.until_disconnected()
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_each_further_token_has_its_time(dialect: str, server: ModelServer, transport: HttpTransport) -> None:
+    server.play(Stall(4, SAID))
+    with pytest.raises(e.ModelTimedOut) as caught:
+        await drain(transport, server, dialect, CallTimes(first_token=5, between_tokens=0.05))
+    assert caught.value.phase == "between_tokens"
+    assert caught.value.partial is not None
+    assert caught.value.partial.text.startswith("one")
+    await server.until_disconnected()
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_the_deadline_comes_before_all_other_times(
+    dialect: str, stream: bool, server: ModelServer, transport: HttpTransport
+) -> None:
+    server.play(Stall(0, SAID))
+    times = CallTimes(deadline=time.monotonic() + 0.05)
+    with pytest.raises(e.CallDeadlineExceeded):
+        if stream:
+            await drain(transport, server, dialect, times)
+        else:
+            await transport.complete(profile_on(server, dialect), MODEL_OF[dialect], ASK, times=times)
+    if dialect != "replicate_predictions":
+        await server.until_disconnected()
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_nothing_is_begun_after_the_deadline(
+    stream: bool, server: ModelServer, transport: HttpTransport
+) -> None:
+    times = CallTimes(deadline=time.monotonic() - 1)
+    with pytest.raises(e.CallDeadlineExceeded):
+        if stream:
+            await drain(transport, server, "openai_chat", times)
+        else:
+            await transport.complete(profile_on(server, "openai_chat"), "gpt-4.1", ASK, times=times)
+    assert server.seen == []
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_cancelling_a_call_closes_its_connection(
+    dialect: str, server: ModelServer, transport: HttpTransport
+) -> None:
+    server.play(Stall())
+    call = asyncio.create_task(
+        transport.complete(profile_on(server, dialect), MODEL_OF[dialect], ASK, times=TIMES)
+    )
+    await server.until_asked()
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    await server.until_disconnected()
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_closing_a_stream_closes_its_connection(
+    dialect: str, server: ModelServer, transport: HttpTransport
+) -> None:
+    server.play(Stall(4, SAID))
+    stream = transport.stream(profile_on(server, dialect), MODEL_OF[dialect], ASK, times=TIMES)
+    async with aclosing(stream) as deltas:
+        async for _ in deltas:
+            break
+    await server.until_disconnected()
+
+
+async def test_a_prediction_nobody_waits_for_is_called_off(server: ModelServer, transport: HttpTransport) -> None:
+    server.play(Pending(polls=1_000_000))
+    profile = profile_on(server, "replicate_predictions")
+    call = asyncio.create_task(transport.complete(profile, "openai/gpt-oss-20b", ASK, times=TIMES))
+    await server.until_asked(3)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    assert server.canceled == ["p1"]
+
+
+async def test_a_caller_who_takes_time_over_a_token_is_not_timed_out(
+    server: ModelServer, transport: HttpTransport
+) -> None:
+    server.play(SAID)
+    profile = profile_on(server, "openai_chat")
+    released = asyncio.Event()
+    last: object = None
+    async for delta in transport.stream(profile, "gpt-4.1", ASK, times=CallTimes(between_tokens=0.05)):
+        if not released.is_set():
+            asyncio.get_running_loop().call_later(0.1, released.set)
+            await released.wait()
+        last = delta
+    assert isinstance(last, StreamEnd)
+
+
+async def test_a_finished_stream_gives_its_connection_back(server: ModelServer, transport: HttpTransport) -> None:
+    for _ in range(3):
+        await drain(transport, server, "openai_chat", TIMES)
+    assert server.open_connections == 1
