@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -200,8 +201,8 @@ def _check_references(topology: Topology, source: str) -> None:
     names = [queue.name.lower() for queue in topology.queues]
     names += [topic.name.lower() for topic in topology.topics]
     paths = names + [f"{entry.topic}/{entry.name}".lower() for entry in topology.subscriptions]
-    for path in paths:
-        if paths.count(path) > 1:
+    for path, count in Counter(paths).items():
+        if count > 1:
             raise InvalidArgument(f"{source}: there is more than one entity {path!r}.")
     forwarding: list[QueueDescription | SubscriptionDescription] = [*topology.queues, *topology.subscriptions]
     for entity in forwarding:

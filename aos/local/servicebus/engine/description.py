@@ -139,6 +139,5 @@ class Limits:
     """What the whole namespace allows. Message size is in bytes, `max_hops` counts forwards."""
 
     max_message_bytes: int = 1024 * 1024
-    max_header_bytes: int = 64 * 1024
     max_id_length: int = 128
     max_hops: int = 4

@@ -31,6 +31,7 @@ class Intake:
         path: Of the entity.
         log: The entity's messages; scheduled ones are kept there too.
         quota: The entity's.
+        catch_up: Does what is due by now and says when now is, before anything is added.
         publish: Called with each message to be enqueued now.
         published: Called once after one or more were.
     """
@@ -41,6 +42,7 @@ class Intake:
         path: str,
         log: MessageLog,
         quota: Quota,
+        catch_up: Callable[[], datetime],
         publish: Callable[[Message, datetime], None],
         published: Callable[[], None],
     ) -> None:
@@ -49,6 +51,7 @@ class Intake:
         self._key = path.lower()
         self._log = log
         self._quota = quota
+        self._catch_up = catch_up
         self._publish = publish
         self._published = published
         self._closed = False
@@ -144,7 +147,7 @@ class Intake:
         for message in messages:
             size += self._measure(message)
         self._quota.check(self._path, size)
-        return self._context.clock()
+        return self._catch_up()
 
     def _check_open(self) -> None:
         if self._closed:

@@ -60,7 +60,7 @@ class LockingQueue:
         self._waiters: Waiters[bool] = Waiters()
         self.desk = SessionDesk(self, context, self.holdings)
         self._departures = Departures(self, context, self.holdings)
-        self.intake = Intake(context, path, self.holdings.log, quota, self.accept, self.wake)
+        self.intake = Intake(context, path, self.holdings.log, quota, self.catch_up, self.accept, self.wake)
         self.intake.on_scheduled = self.alarm.by
         self._sub_queues: dict[str, Self] = {}
         self.configure(description)
@@ -155,7 +155,7 @@ class LockingQueue:
     def deliver(self, message: Message, mode: ReceiveMode, now: datetime, receiver: SessionReceiver | None) -> Delivery:
         if mode is ReceiveMode.RECEIVE_AND_DELETE:
             if self.strikes(FaultKind.DUPLICATE_DELIVERY, "receive"):
-                self.give_back(copy(message), now, failed=False)
+                self.give_back(message, now, failed=False)
             else:
                 self.holdings.remove(message)
             return Delivery(message, b"", None, message.delivery_count)

@@ -69,9 +69,12 @@ class Queue(LockingQueue):
             NotPermitted: the entity requires sessions, or forwards its messages elsewhere.
             EntityDisabled: not open for receiving.
         """
+        self._check_without_sessions()
+        return self.hand_out(limit, mode, None)
+
+    def _check_without_sessions(self) -> None:
         if self.requires_session:
             raise NotPermitted(f"{self.path!r} requires sessions: accept a session to receive from it.")
-        return self.hand_out(limit, mode, None)
 
     def when_ready(self, callback: Callable[[], None]) -> Waiter:
         """Call back once, as soon as there is something to `receive`: before this returns, if there is now.
@@ -80,6 +83,7 @@ class Queue(LockingQueue):
         passes the turn on to the next. Deletion of the entity wakes them all.
         """
         self.check_exists()
+        self._check_without_sessions()
         waiter = self._waiters.add(lambda _: callback())
         self._waiters.wake(self._has_work)
         return waiter

@@ -99,7 +99,10 @@ class SqliteStore:
         below = f"{key}/subscriptions/"
         for statement in _DELETE_UNDER:
             self._note(statement, key, len(below), below)
-        self._numbers = {queue: number for queue, number in self._numbers.items() if queue != key}
+        sub_queues = (f"{key}/$deadletterqueue", f"{key}/$transfer/$deadletterqueue")
+        for queue in list(self._numbers):
+            if queue == key or queue in sub_queues or queue.startswith(below):
+                del self._numbers[queue]
 
     def put_message(self, queue: str, message: Message) -> None:
         self._note(_PUT_MESSAGE, queue, message.sequence_number, message_to_json(message), message.body, message.wire)
@@ -126,8 +129,10 @@ class SqliteStore:
     def _note(self, statement: str, *values: Any) -> None:
         if self._broken is not None:
             return
+        if self._loop is None:
+            raise StoreBroken(f"The message store {self._path} is not open: open the bus with `Bus.open`.")
         self._noted.append((statement, values))
-        if self._next is None and self._loop is not None:
+        if self._next is None:
             self._next = self._loop.create_future()
             if self._writing is None:
                 # Soon, not now: what belongs together is noted before the loop turns.

@@ -65,7 +65,7 @@ class Topic:
         self._quota = Quota(description.max_size_mb)
         self._log = MessageLog()
         self._alarm = Alarm(context.alarms, self._fire)
-        self.intake = Intake(context, self.path, self._log, self._quota, self._distribute, self.wake)
+        self.intake = Intake(context, self.path, self._log, self._quota, self._catch_up, self._distribute, self.wake)
         self.intake.on_scheduled = self._alarm.by
         self._touched: dict[str, Subscription] = {}
         self.intake.configure(description)
@@ -138,10 +138,11 @@ class Topic:
                 subscription.offer(message, now)
                 self._touched[name] = subscription
 
-    def _catch_up(self) -> None:
+    def _catch_up(self) -> datetime:
         now = self._context.clock()
         if now >= self._alarm.due:
             self._alarm.run(now)
+        return now
 
     def _fire(self, now: datetime) -> datetime:
         self.intake.activate(now)

@@ -34,7 +34,7 @@ def check_subscription(description: SubscriptionDescription, before: Subscriptio
 
 
 def _check_name(name: str, longest: int) -> None:
-    if len(name) > longest or not _NAME.fullmatch(name) or "/subscriptions/" in f"/{name.lower()}/":
+    if len(name) > longest or not _NAME.fullmatch(name) or "/subscriptions/" in name.lower():
         raise InvalidArgument(
             f"{name!r} is not an entity name: up to {longest} letters, digits, '.', '-', '_' and '/', "
             "beginning and ending with a letter or a digit."

@@ -83,7 +83,7 @@ def test_what_is_not_there_is_named(bus: Bus) -> None:
         QueueDescription(name="a/"),
         QueueDescription(name="a b"),
         QueueDescription(name="a/$DeadLetterQueue"),
-        QueueDescription(name="t/subscriptions/s"),
+        QueueDescription(name="t/Subscriptions/s"),
         QueueDescription(name="x" * 261),
         QueueDescription(name="a", lock_duration=timedelta(0)),
         QueueDescription(name="a", lock_duration=timedelta(minutes=6)),
@@ -140,3 +140,8 @@ def test_an_earlier_deadline_is_announced(bus: Bus) -> None:
     send(bus.target("q"), "b", time_to_live=timedelta(hours=3))
     send(bus.target("q"), "c", time_to_live=timedelta(hours=1))
     assert calls == [START + timedelta(hours=2), START + timedelta(hours=1)]
+
+
+def test_a_queue_may_be_called_subscriptions(bus: Bus) -> None:
+    bus.create_queue(QueueDescription(name="subscriptions"))
+    assert bus.source("subscriptions").path == "subscriptions"

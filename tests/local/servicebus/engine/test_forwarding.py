@@ -6,6 +6,8 @@ import pytest
 
 from aos.local.servicebus.engine import (
     Bus,
+    EntityNotFound,
+    EntityStatus,
     InvalidArgument,
     Message,
     NotPermitted,
@@ -125,3 +127,19 @@ def test_impossible_forwarding_is_refused(bus: Bus) -> None:
         make_queue(bus, "a", forward_to="A")
     with pytest.raises(InvalidArgument, match="requires sessions"):
         make_queue(bus, "a", forward_to="b", requires_session=True)
+
+
+def test_a_destination_that_is_full_or_closed_gets_nothing(bus: Bus) -> None:
+    make_queue(bus, "closed", status=EntityStatus.SEND_DISABLED)
+    small = make_queue(bus, "small", max_size_mb=1)
+    to_closed = make_queue(bus, "one", forward_to="closed")
+    to_small = make_queue(bus, "other", forward_to="small")
+    small.send([Message(b"x" * 2**19), Message(b"x" * 2**19)])
+    send(to_closed, "a")
+    send(to_small, "b")
+    assert [m.dead_letter_reason for m in to_closed.transfer_dead_letters.peek(0, 9)] == ["TransferDestinationRefused"]
+    assert [m.dead_letter_reason for m in to_small.transfer_dead_letters.peek(0, 9)] == [
+        "TransferDestinationQuotaExceeded"
+    ]
+    with pytest.raises(EntityNotFound, match="no sub-queues"):
+        _ = to_small.dead_letters.dead_letters

@@ -185,3 +185,13 @@ def test_time_to_live_of_a_scheduled_message_begins_when_it_appears(bus: Bus, cl
     send(queue, "a", scheduled_for=START + HOUR, time_to_live=timedelta(minutes=1))
     clock.move(bus, hours=1)
     assert one(queue).message.expires_at == START + timedelta(minutes=61)
+
+
+def test_expiry_of_many_leaves_the_rest_in_order(bus: Bus, clock: VirtualClock) -> None:
+    queue = make_queue(bus)
+    for number in range(600):
+        send(queue, str(number), time_to_live=None if number % 50 == 0 else HOUR)
+    for delivery in queue.receive(60):
+        queue.abandon(delivery.lock_token)
+    clock.move(bus, hours=1)
+    assert drain(queue) == [str(number) for number in range(0, 600, 50)]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -315,3 +316,34 @@ def test_five_thousand_sessions_share_a_hundred_thousand_messages(bus: Bus, queu
     assert done == 100_000
     assert rounds == [str(number) for number in range(5000)] * 2
     assert bus.statistics("orders").size_bytes == 0
+
+
+def test_a_shorter_lock_duration_does_not_wait_behind_a_longer_one(bus: Bus, clock: VirtualClock) -> None:
+    queue = make_queue(bus, requires_session=True, lock_duration=timedelta(minutes=5))
+    long = queue.accept_session("long")
+    bus.update_queue(replace(bus.queue("orders"), lock_duration=timedelta(seconds=1)))
+    short = queue.accept_session("short")
+    bus.update_queue(replace(bus.queue("orders"), lock_duration=timedelta(seconds=2)))
+    clock.move(bus, seconds=1)
+    assert (long.lost, short.lost) == (False, True)
+
+
+def test_a_holder_settles_in_every_way(queue: Queue) -> None:
+    send(queue, "1", "2", "3", session_id="a")
+    receiver = queue.accept_session("a")
+    first, second, third = receiver.receive(3)
+    receiver.dead_letter(first.lock_token, "bad")
+    receiver.release(second.lock_token)
+    receiver.complete(third.lock_token)
+    assert bodies(receiver.receive(9)) == ["2"]
+    assert bodies(queue.dead_letters.peek(0, 9)) == ["1"]
+
+
+def test_a_session_keeps_its_place_in_the_line_while_its_messages_go(
+    bus: Bus, clock: VirtualClock, queue: Queue
+) -> None:
+    send(queue, "short", session_id="a", time_to_live=timedelta(seconds=1))
+    send(queue, "b", session_id="b")
+    send(queue, "a", session_id="a")
+    clock.move(bus, seconds=1)
+    assert bodies(next_session(queue).receive(9)) == ["a"]

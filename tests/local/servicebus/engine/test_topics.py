@@ -40,9 +40,7 @@ def topic(bus: Bus) -> Topic:
 
 
 def subscribe(bus: Bus, name: str, *rules: RuleDescription, **settings: Any) -> Queue:
-    bus.create_subscription(
-        SubscriptionDescription(topic="events", name=name, rules=tuple(rules) or None, **settings)
-    )
+    bus.create_subscription(SubscriptionDescription(topic="events", name=name, rules=tuple(rules) or None, **settings))
     return bus.source(f"events/Subscriptions/{name}")
 
 
