@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from aos.agents import AgentRegistry, discover
 from aos.azure.blobs import AzureBlobStore
 from aos.azure.bus import AzureMessageBus
-from aos.azure.claim_check import open_body
+from aos.azure.bus_probe import BusProbe
+from aos.azure.claims import open_body
 from aos.azure.identity import servicebus_connection, storage_connection
 from aos.azure.tables import AzureTableStore
 from aos.config import AOSConfig
@@ -68,16 +69,14 @@ def azure_adapters(config: AOSConfig, environ: Mapping[str, str]) -> Adapters:
     servicebus = servicebus_connection(environ, given[1].get_secret_value() if given[1] else None)
     tables = AzureTableStore(storage, prefix=config.storage.table_prefix)
     blobs = AzureBlobStore(storage, container=config.storage.container)
-    bus = AzureMessageBus(servicebus, blobs, max_message_bytes=config.messaging.max_message_bytes)
+    probe = BusProbe(servicebus, config.messaging.requests)
+    bus = AzureMessageBus(servicebus, blobs=blobs, max_message_bytes=config.messaging.max_message_bytes)
 
     async def opened(body: bytes) -> bytes:
         return await open_body(body, blobs)
 
     async def close() -> None:
-        for adapter in (bus, blobs, tables):
+        for adapter in (probe, bus, blobs, tables):
             await adapter.close()
 
-    async def probe() -> None:
-        await bus.probe(config.messaging.inbox)
-
-    return Adapters(tables, blobs, bus, SystemClock(), RandomIds(), opened, probe, close)
+    return Adapters(tables, blobs, bus, SystemClock(), RandomIds(), opened, probe.look, close)
