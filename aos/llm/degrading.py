@@ -23,9 +23,9 @@ async def degraded(
     """
     if not isinstance(error, _PASSING):
         return None
-    if allowed.stale and (stored := await cache.get(key, None)) is not None:
-        if (hit := as_hit(request, stored)) is not None:
-            return _marked(hit, error, "an earlier answer to the same prompt")
+    stored = await cache.get(key, None) if allowed.stale else None
+    if stored is not None and (hit := as_hit(request, stored)) is not None:
+        return _marked(hit, error, "an earlier answer to the same prompt")
     if allowed.partial and error.partial is not None and error.partial.text and request.response_format is None:
         return _marked(error.partial, error, "as much of an answer as arrived")
     if allowed.text is not None:

@@ -85,11 +85,11 @@ async def stream_course(
     reason = ""
     while True:
         ticket = await course.next()
-        if begun:
-            provider, model = ticket.candidate.key
-            yield StreamRestarted(provider=provider, model=model, reason=reason)
         arrived = _Arrived(request, ticket)
         try:
+            if begun:
+                provider, model = ticket.candidate.key
+                yield StreamRestarted(provider=provider, model=model, reason=reason)
             sent = request.model_copy(update={"idempotency_key": course.idempotency_key})
             candidate = ticket.candidate
             try:

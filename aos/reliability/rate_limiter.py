@@ -60,10 +60,20 @@ class RateLimiter:
         return True
 
     def take(self, amount: int) -> None:
-        """Count units whatever the limit says; a negative amount gives some back."""
-        if amount:
+        """Count units whatever the limit says."""
+        if amount > 0:
             self._spent.append((self._clock.monotonic(), amount))
             self._total += amount
+
+    def give_back(self, amount: int) -> None:
+        """Uncount units that were taken and not used, the latest first."""
+        while amount > 0 and self._spent:
+            moment, units = self._spent.pop()
+            back = min(units, amount)
+            self._total -= back
+            amount -= back
+            if units > back:
+                self._spent.append((moment, units - back))
 
     def acquire(self, amount: int = 1) -> None:
         """Take units. Raises `RateLimitError` with the seconds to wait."""
