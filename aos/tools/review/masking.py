@@ -49,11 +49,6 @@ def mask_literals(text: str) -> str:
     return _LITERAL.sub(lambda found: _emptied(found[0]), text)
 
 
-def mask_value(text: str, value: str) -> str:
-    """The text without one known secret, and without everything else that looks like one."""
-    return mask(text.replace(value, MASK) if value else text)
-
-
 def _emptied(literal: str) -> str:
     quote = literal[0]
     if literal in (quote, quote * 2):

@@ -116,11 +116,6 @@ class SourceTree:
         """
         return read_text(self.root / path)
 
-    def line(self, path: str, number: int | None) -> str:
-        """One line, 1-based; empty if there is none. Blocking."""
-        lines = self.read(path).split("\n") if number else []
-        return lines[number - 1].strip() if number and number <= len(lines) else ""
-
 
 def _opened(directory: Path, names: list[str], limits: Limits) -> SourceTree:
     if len(names) > limits.files:

@@ -46,8 +46,6 @@ async def test_files_in_any_encoding_are_read(tmp_path: Path) -> None:
     assert "€" in tree.read("declared.py")
     assert "ÿ" in tree.read("lying.py")
     assert tree.read("empty.txt") == ""
-    assert tree.line("bom.py", 1) == "x = 1"
-    assert tree.line("bom.py", 99) == tree.line("bom.py", None) == ""
     assert tree.left_out == ()
 
 

@@ -69,6 +69,7 @@ CLEAN_TREE: Mapping[str, str | bytes] = {
 
 
 def write(root: Path, files: Mapping[str, str | bytes]) -> Path:
+    root.mkdir(exist_ok=True)
     for name, content in files.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -77,7 +78,6 @@ def write(root: Path, files: Mapping[str, str | bytes]) -> Path:
 
 
 async def opened(root: Path, files: Mapping[str, str | bytes]) -> SourceTree:
-    root.mkdir(exist_ok=True)
     return await SourceTree.open(write(root, files))
 
 

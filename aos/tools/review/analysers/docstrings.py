@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from aos.tools.review.analysers.analysis import Analyser, Analysis, Evidence
+from aos.tools.review.analysers.analysis import Analyser, Analysis, Evidence, not_analysed
 from aos.tools.review.finding import WHOLE_TREE, Finding, Severity
 from aos.tools.review.process import PATIENCE, inspect
 from aos.tools.review.source_tree import SourceTree
@@ -32,6 +32,7 @@ def _analysis(tree: SourceTree, seen: dict[str, Any]) -> Analysis:
     severity = next((level for least, level in _COVERAGE if coverage < least), None)
     if severity is not None:
         findings.append(_coverage(coverage, severity))
+    findings += not_analysed(NAME, "documentation", seen["failed"].items())
     return Analysis(
         findings,
         {

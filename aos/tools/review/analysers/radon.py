@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from aos.tools.review.analysers.analysis import Analyser, Analysis, Evidence, Metric
+from aos.tools.review.analysers.analysis import Analyser, Analysis, Evidence, Metric, not_analysed
 from aos.tools.review.finding import Finding, Severity
 from aos.tools.review.process import PATIENCE, inspect
 from aos.tools.review.source_tree import SourceTree
@@ -18,7 +18,7 @@ _MAINTAINABILITY: tuple[tuple[float, Severity], ...] = ((9, "medium"), (19, "low
 
 
 async def analyse(tree: SourceTree, patience: float = PATIENCE) -> Analysis:
-    """Measure the Python files that parse; ruff names those that do not."""
+    """Measure the Python files. What this Python cannot parse is named."""
     request = {"root": str(tree.root), "files": [file.path for file in tree.python]}
     measured = await inspect(NAME, "complexity", request, patience=patience)
     return await asyncio.to_thread(_analysis, tree, measured)
@@ -32,6 +32,7 @@ def _analysis(tree: SourceTree, measured: dict[str, Any]) -> Analysis:
         severity = next((level for most, level in _MAINTAINABILITY if file["maintainability"] <= most), None)
         if severity is not None:
             findings.append(_hard_to_maintain(file, severity))
+    findings += not_analysed(NAME, "code", measured["failed"].items())
     return Analysis(findings, _metrics(measured))
 
 

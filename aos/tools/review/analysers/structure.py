@@ -6,7 +6,7 @@ import asyncio
 from collections import defaultdict
 from typing import Any, TypeAlias
 
-from aos.tools.review.analysers.analysis import Analyser, Analysis, Evidence, Metric
+from aos.tools.review.analysers.analysis import Analyser, Analysis, Evidence, Metric, not_analysed
 from aos.tools.review.finding import WHOLE_TREE, Finding, Severity
 from aos.tools.review.process import PATIENCE, inspect
 from aos.tools.review.source_tree import SourceTree
@@ -39,6 +39,9 @@ def _analysis(tree: SourceTree, measured: dict[str, Any]) -> Analysis:
         path = function["file"]
         if path not in tests:
             findings += _about(function, evidence, with_complexity=path not in python)
+    # radon names the Python files among them.
+    failed = [(path, reason) for path, reason in measured["failed"].items() if path not in python]
+    findings += not_analysed(NAME, "code", failed)
     return Analysis(findings, _metrics(tree, measured))
 
 
