@@ -125,8 +125,9 @@ class ParameterRules(BaseModel):
         echo_reasoning: Assistant messages must carry their reasoning when they are sent back.
         call_id_length: Length of alphanumeric tool-call ids, where the provider insists.
         responses_format: Where OpenAI's responses dialect puts the schema of an answer.
+        indexed_calls: Tool calls that are sent back are numbered.
         reasoning_style: How reasoning is asked for: `reasoning_effort`, `thinking: {type}`, `enable_thinking`,
-            or not at all.
+            or not at all. `reasoning_levels` puts the provider's words for ours.
     """
 
     model_config = _SHAPE
@@ -147,7 +148,9 @@ class ParameterRules(BaseModel):
     reasoning_outside_output: bool = False
     echo_reasoning: bool = False
     call_id_length: int | None = None
+    indexed_calls: bool = False
     reasoning_style: Literal["effort", "thinking", "enable_thinking", "none"] = "effort"
+    reasoning_levels: Mapping[str, str] = Field(default_factory=dict)
     responses_format: Literal["text", "response_format"] = "text"
     embedding: EmbeddingRules = EmbeddingRules()
 

@@ -134,9 +134,7 @@ def _balanced(candidates: list[Candidate], circumstances: Circumstances) -> list
         success = 1.0 if standing.success_rate is None else standing.success_rate
         return 0.35 * price + 0.35 * speed + 1.0 * (1.0 - success) + 0.1 * candidate.tier + 0.05 * standing.in_flight
 
-    return [
-        Ranked(c, f"score {score(c):.3f} of price, speed, success and load") for c in sorted(candidates, key=score)
-    ]
+    return [Ranked(c, f"score {score(c):.3f} of price, speed, success and load") for c in sorted(candidates, key=score)]
 
 
 def _round_robin(candidates: list[Candidate], circumstances: Circumstances) -> list[Ranked]:

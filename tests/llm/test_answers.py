@@ -64,9 +64,7 @@ async def test_a_streamed_answer_is_the_same_however_its_bytes_are_cut(
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("dialect", TOOL_DIALECTS)
-async def test_parallel_tool_calls(
-    dialect: str, stream: bool, server: ModelServer, transport: HttpTransport
-) -> None:
+async def test_parallel_tool_calls(dialect: str, stream: bool, server: ModelServer, transport: HttpTransport) -> None:
     calls = (SayCall("weather", {"place": "Bern"}, "call_a"), SayCall("weather", {"place": "Ulm"}, "call_b"))
     server.play(Say("", calls=calls))
     request = ModelRequest.ask("Weather in Bern and Ulm?", tools=(WEATHER,))
@@ -102,9 +100,7 @@ async def test_a_conversation_with_tools_goes_on(dialect: str, server: ModelServ
     server.play(Say("", reasoning="look it up", calls=(SayCall("weather", {"place": "Bern"}),)), Say("Sunny."))
     profile, model = profile_on(server, dialect), MODEL_OF[dialect]
     start = (ChatMessage.system("Be brief."), ChatMessage.user("Weather in Bern?"))
-    first = await transport.complete(
-        profile, model, ModelRequest(messages=start, tools=(WEATHER,)), times=TIMES
-    )
+    first = await transport.complete(profile, model, ModelRequest(messages=start, tools=(WEATHER,)), times=TIMES)
     result = ChatMessage.tool(first.tool_calls[0], '{"sky": "clear"}')
     more = ModelRequest(messages=(*start, first.message, result), tools=(WEATHER,))
     second = await transport.complete(profile, model, more, times=TIMES)

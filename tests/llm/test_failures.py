@@ -140,9 +140,7 @@ async def test_a_stream_cut_before_its_finish_marker_carries_what_arrived(
 
 
 @pytest.mark.parametrize("dialect", [d for d in DIALECTS if d != "replicate_predictions"])
-async def test_a_whole_answer_cut_in_its_middle(
-    dialect: str, server: ModelServer, transport: HttpTransport
-) -> None:
+async def test_a_whole_answer_cut_in_its_middle(dialect: str, server: ModelServer, transport: HttpTransport) -> None:
     error, _ = await fail(transport, server, dialect, Cut(), stream=False)
     assert isinstance(error, e.ConnectionFailed)
 

@@ -66,13 +66,20 @@ def error(message: str = "", **fields: Any) -> dict[str, Any]:
             {"type": "error", **error("Your credit balance is too low", type="invalid_request_error")},
             e.CreditExhausted,
         ),
-        ("google", 400, error("API key not valid. Please pass one.", status="INVALID_ARGUMENT"), e.AuthenticationFailed),
+        (
+            "google",
+            400,
+            error("API key not valid. Please pass one.", status="INVALID_ARGUMENT"),
+            e.AuthenticationFailed,
+        ),
         ("google", 402, error("billing", status="RESOURCE_EXHAUSTED"), e.CreditExhausted),
         ("google", 503, error("The model is overloaded", status="UNAVAILABLE"), e.Overloaded),
         (
             "google",
             400,
-            error("The input token count (9) exceeds the maximum number of tokens allowed (8).", status="INVALID_ARGUMENT"),
+            error(
+                "The input token count (9) exceeds the maximum number of tokens allowed (8).", status="INVALID_ARGUMENT"
+            ),
             e.ContextOverflow,
         ),
         ("zai", 429, error("balance", code="1113"), e.CreditExhausted),

@@ -40,7 +40,9 @@ def test_server_sent_events(events: list[tuple[str, str]], places: list[int], en
     assert found == [ServerEvent(name, data) for name, data in events]
 
 
-@given(documents=st.lists(st.dictionaries(NAME, DATA), max_size=5), places=st.lists(st.integers(0, 10_000), max_size=30))
+@given(
+    documents=st.lists(st.dictionaries(NAME, DATA), max_size=5), places=st.lists(st.integers(0, 10_000), max_size=30)
+)
 def test_json_lines(documents: list[dict[str, str]], places: list[int]) -> None:
     wire = "".join(json.dumps(document, ensure_ascii=False) + "\n" for document in documents).encode()
     found = parse(NdjsonParser(), cut(wire, places))

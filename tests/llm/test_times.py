@@ -31,9 +31,7 @@ async def drain(transport: HttpTransport, server: ModelServer, dialect: str, tim
 async def test_the_whole_answer_has_its_time(dialect: str, server: ModelServer, transport: HttpTransport) -> None:
     server.play(Stall())
     with pytest.raises(e.ModelTimedOut) as caught:
-        await transport.complete(
-            profile_on(server, dialect), MODEL_OF[dialect], ASK, times=CallTimes(whole=0.05)
-        )
+        await transport.complete(profile_on(server, dialect), MODEL_OF[dialect], ASK, times=CallTimes(whole=0.05))
     assert caught.value.phase == "whole"
     assert caught.value.recourse is e.Recourse.FAIL_OVER
     await server.until_disconnected()
@@ -80,9 +78,7 @@ async def test_the_deadline_comes_before_all_other_times(
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_nothing_is_begun_after_the_deadline(
-    stream: bool, server: ModelServer, transport: HttpTransport
-) -> None:
+async def test_nothing_is_begun_after_the_deadline(stream: bool, server: ModelServer, transport: HttpTransport) -> None:
     times = CallTimes(deadline=time.monotonic() - 1)
     with pytest.raises(e.CallDeadlineExceeded):
         if stream:
@@ -97,9 +93,7 @@ async def test_cancelling_a_call_closes_its_connection(
     dialect: str, server: ModelServer, transport: HttpTransport
 ) -> None:
     server.play(Stall())
-    call = asyncio.create_task(
-        transport.complete(profile_on(server, dialect), MODEL_OF[dialect], ASK, times=TIMES)
-    )
+    call = asyncio.create_task(transport.complete(profile_on(server, dialect), MODEL_OF[dialect], ASK, times=TIMES))
     await server.until_asked()
     call.cancel()
     with pytest.raises(asyncio.CancelledError):

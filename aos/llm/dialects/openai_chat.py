@@ -96,7 +96,7 @@ def _message(ask: Ask, message: ChatMessage) -> list[dict[str, Any]]:
 def _assistant(ask: Ask, message: ChatMessage) -> dict[str, Any]:
     said: dict[str, Any] = {"role": "assistant", "content": message.text or None}
     if message.tool_calls:
-        said["tool_calls"] = [_call(ask, call) for call in message.tool_calls]
+        said["tool_calls"] = [_call(ask, call, index) for index, call in enumerate(message.tool_calls)]
     elif not message.text:
         said["content"] = ""
     if ask.target.rules.echo_reasoning:
@@ -113,8 +113,10 @@ def _content(part: TextPart | ImagePart) -> dict[str, Any]:
     return {"type": "image_url", "image_url": {"url": part.url or f"data:{part.media_type};base64,{part.data}"}}
 
 
-def _call(ask: Ask, call: ToolCall) -> dict[str, Any]:
+def _call(ask: Ask, call: ToolCall, index: int) -> dict[str, Any]:
+    numbered = {"index": index} if ask.target.rules.indexed_calls else {}
     return {
+        **numbered,
         "id": _call_id(ask, call.id),
         "type": "function",
         "function": {"name": call.name, "arguments": call.arguments_json},
@@ -169,7 +171,8 @@ def _reasoning(ask: Ask) -> dict[str, Any]:
         return {"thinking": {"type": "disabled" if effort == "none" else "enabled"}}
     if style == "enable_thinking":
         return {"enable_thinking": effort != "none"}
-    return {"reasoning_effort": effort} if style == "effort" else {}
+    level = ask.target.rules.reasoning_levels.get(effort, effort)
+    return {"reasoning_effort": level} if style == "effort" else {}
 
 
 DIALECT = OpenAIChat()

@@ -22,7 +22,7 @@ class OpenAIResponses(Dialect):
         body: dict[str, Any] = {
             "model": ask.target.model,
             "instructions": system or None,
-            "input": [item for message in request.messages for item in _items(message)],
+            "input": [item for message in request.messages for item in _items(ask, message)],
             "max_output_tokens": request.max_tokens,
             "temperature": temperature(ask),
             "top_p": request.top_p,
@@ -39,7 +39,7 @@ class OpenAIResponses(Dialect):
         return _ResponseDecoder(ask, assembly)
 
 
-def _items(message: ChatMessage) -> list[dict[str, Any]]:
+def _items(ask: Ask, message: ChatMessage) -> list[dict[str, Any]]:
     if message.role == "system":
         return []
     if message.role == "tool":
@@ -49,7 +49,7 @@ def _items(message: ChatMessage) -> list[dict[str, Any]]:
         ]
     sent: list[dict[str, Any]] = []
     if message.images:
-        content = [_content(part) for part in message.parts if isinstance(part, TextPart | ImagePart)]
+        content = [_content(ask, part) for part in message.parts if isinstance(part, TextPart | ImagePart)]
         sent.append({"type": "message", "role": message.role, "content": content})
     elif message.text:
         sent.append({"type": "message", "role": message.role, "content": message.text})
@@ -60,10 +60,12 @@ def _items(message: ChatMessage) -> list[dict[str, Any]]:
     return sent
 
 
-def _content(part: TextPart | ImagePart) -> dict[str, Any]:
+def _content(ask: Ask, part: TextPart | ImagePart) -> dict[str, Any]:
     if isinstance(part, TextPart):
         return {"type": "input_text", "text": part.text}
-    return {"type": "input_image", "image_url": part.url or f"data:{part.media_type};base64,{part.data}"}
+    image = {"type": "input_image", "image_url": part.url or f"data:{part.media_type};base64,{part.data}"}
+    # OpenAI demands the detail, Perplexity refuses fields it does not know.
+    return image if ask.target.rules.responses_format == "response_format" else {**image, "detail": "auto"}
 
 
 def _tool(tool: ToolSpec) -> dict[str, Any]:
@@ -101,7 +103,7 @@ def _reasoning(ask: Ask) -> dict[str, Any]:
     effort = ask.request.reasoning
     if effort is None or not ask.target.capabilities.reasoning or ask.target.rules.reasoning_style == "none":
         return {}
-    return {"reasoning": {"effort": effort}}
+    return {"reasoning": {"effort": ask.target.rules.reasoning_levels.get(effort, effort)}}
 
 
 class _ResponseDecoder(Decoder):
