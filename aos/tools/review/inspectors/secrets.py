@@ -23,7 +23,7 @@ _PUBLIC = frozenset(("0011cc25eb4320717494d2703e8cba85743e71b500283c21c8b8814799
 
 
 def inspect(root: str, files: list[str]) -> dict[str, Any]:
-    """What was found, each with `type` as detect-secrets calls it, `line`, and `evidence`: the line without the value."""
+    """What was found: `type` as detect-secrets calls it, `line`, and `evidence`, the line without the value."""
     detectors: list[dict[str, str]] = [
         {"name": detector.__name__}
         for detector in get_mapping_from_secret_type_to_class().values()
