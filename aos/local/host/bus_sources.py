@@ -44,12 +44,12 @@ def _lean(text: str) -> AbstractAsyncContextManager[Source]:
 
 
 def _sdk(text: str) -> AbstractAsyncContextManager[Source]:
-    from aos.local.host.sdk_source import SdkSource  # noqa: PLC0415  # the SDK loads only where it is used
+    from aos.local.host.sdk_source import SdkSource  # the SDK loads only where it is used
 
     return SdkSource.from_connection_string(text)
 
 
 def _sdk_by_identity(namespace: str) -> AbstractAsyncContextManager[Source]:
-    from aos.local.host.sdk_source import SdkSource  # noqa: PLC0415  # the SDK loads only where it is used
+    from aos.local.host.sdk_source import SdkSource  # the SDK loads only where it is used
 
     return SdkSource.from_identity(namespace)

@@ -6,7 +6,7 @@ import logging
 import uuid
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any, get_type_hints
+from typing import Any
 
 import azure.functions as func
 from azure.functions import meta
@@ -102,7 +102,7 @@ class HttpFront:
     async def _streamed(self, function: Function, request: Request) -> Response:
         if int(request.headers.get("content-length") or 0) > self._body_limit:
             raise _too_large(self._body_limit)
-        result = await self._invoker.run(function, _extension_request(function, request), _trace(request))
+        result = await self._invoker.run(function, request, _trace(request))
         if isinstance(result, Response):
             return result
         if isinstance(result, str | dict | list):
@@ -170,14 +170,6 @@ def _encoded(result: str | func.HttpResponse) -> Response:
     if result.status_code >= 200 and result.status_code not in (204, 304):
         response.raw_headers.append((b"content-length", str(len(body)).encode()))
     return response
-
-
-def _extension_request(function: Function, request: Request) -> Request:
-    """The request as the class the function's parameter is annotated with, where that is a class of its own."""
-    wanted = get_type_hints(function.call).get(function.trigger.parameter)
-    if isinstance(wanted, type) and issubclass(wanted, Request):
-        return wanted(request.scope, request.receive)
-    return request
 
 
 def _trace(request: Request) -> Trace:

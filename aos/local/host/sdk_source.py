@@ -139,7 +139,7 @@ class SdkSource:
     @asynccontextmanager
     async def from_identity(cls, namespace: str) -> AsyncIterator[SdkSource]:
         """As whoever is logged in on this machine."""
-        from azure.identity.aio import DefaultAzureCredential  # noqa: PLC0415  # rarely needed, slow to load
+        from azure.identity.aio import DefaultAzureCredential  # rarely needed, slow to load
 
         async with DefaultAzureCredential() as credential, ServiceBusClient(namespace, credential) as client:
             yield cls(client)

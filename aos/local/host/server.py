@@ -54,7 +54,7 @@ class HttpServer:
 
 
 def _server(app: Any, grace: float) -> uvicorn.Server:
-    import uvicorn  # noqa: PLC0415  # not needed to index an app
+    import uvicorn  # not needed to index an app
 
     class Server(uvicorn.Server):
         @contextlib.contextmanager

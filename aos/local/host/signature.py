@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import typing
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import azure.functions as func
 from azure.functions import meta
+from starlette.requests import Request
+from starlette.responses import Response
 
 from aos.kernel.errors import SettingInvalid
 
 _RETURN = "$return"
-_EXTENSION = "azurefunctions.extensions.http"
+_EXTENSION = "azurefunctions.extensions.http.fastapi"
 
 
 def check_signature(name: str, call: Callable[..., Any], bindings: Sequence[dict[str, Any]]) -> None:
@@ -41,9 +44,14 @@ def check_signature(name: str, call: Callable[..., Any], bindings: Sequence[dict
 
 
 def is_streaming(call: Callable[..., Any], parameter: str) -> bool:
-    """Whether the function takes the request of the http-fastapi extension."""
-    annotation = _hints(call.__name__, call).get(parameter)
-    return str(getattr(annotation, "__module__", "")).startswith(_EXTENSION)
+    """Whether the function takes the request of the http-fastapi extension, which is Starlette's."""
+    return _of_extension(_hints(call.__name__, call).get(parameter))
+
+
+def _of_extension(annotation: Any) -> bool:
+    is_http = isinstance(annotation, type) and issubclass(annotation, Request | Response)
+    # Without the extension the real worker does not know these classes.
+    return is_http and _EXTENSION in sys.modules
 
 
 def _hints(name: str, call: Callable[..., Any]) -> dict[str, Any]:
@@ -60,7 +68,7 @@ def _check_binding(name: str, bound: str, binding: dict[str, Any], hints: dict[s
     annotation = hints.get("return" if bound == _RETURN else bound)
     if annotation is None or annotation is type(None) or annotation is Any:
         return
-    if str(getattr(annotation, "__module__", "")).startswith(_EXTENSION):
+    if _of_extension(annotation):
         return
     is_input = str(binding["type"]).endswith("Trigger")
     if not is_input and bound != _RETURN:

@@ -11,7 +11,7 @@ from aos.local.servicebus.server.broker_server import BrokerServer
 from tests.local.host.conftest import StartHost, app_module, next_seen
 
 
-async def _until_empty(bus: Bus, entity: str) -> None:
+async def until_empty(bus: Bus, entity: str) -> None:
     while (counts := bus.statistics(entity)).active + counts.locked:  # noqa: ASYNC110  # the engine tells nobody
         await asyncio.sleep(0.005)
 
@@ -26,7 +26,7 @@ async def test_a_queue_message_is_completed_and_its_output_sent(
         (message,) = await outgoing.receive(1, wait=5)
         assert message.body == b"from one: forward me"
         await outgoing.complete([message])
-        await _until_empty(bus, "incoming")
+        await until_empty(bus, "incoming")
 
 
 async def test_a_message_whose_function_fails_comes_again(
@@ -35,7 +35,7 @@ async def test_a_message_whose_function_fails_comes_again(
     async with start_host(broker.connection_string):
         await client.send("incoming", [OutgoingMessage(b"fail")])
         assert [(await next_seen("one"))[2] for _ in range(3)] == [1, 2, 3]
-        await _until_empty(bus, "incoming")
+        await until_empty(bus, "incoming")
     assert bus.statistics("incoming").dead_letter == 0
 
 
@@ -51,7 +51,7 @@ async def test_calls_run_side_by_side_up_to_their_number(
         app_module().gate.set()
         for _ in range(2):
             await next_seen("one")
-        await _until_empty(bus, "incoming")
+        await until_empty(bus, "incoming")
 
 
 async def test_batches_topics_and_dead_letters_reach_their_functions(
@@ -86,7 +86,7 @@ async def test_each_session_comes_in_order_and_whole(
             while sum(map(len, got.values())) < sessions * each:
                 _, session, bodies = await next_seen("mailbox")
                 got.setdefault(session, []).extend(bodies)
-            await _until_empty(bus, "mailboxes")
+            await until_empty(bus, "mailboxes")
     expected = [str(number) for number in range(each)]
     assert got == {f"s{s}": expected for s in range(sessions)}
     assert (usage.bus_receives, usage.bus_completes) == (sessions * each, sessions * each)
