@@ -48,7 +48,7 @@ def up(port: Port = 7071, data: Data = Path(".aos")) -> None:
     """Run the whole system here until Ctrl-C, for development. Its data stays between runs."""
     from aos.cli.up import run_until_stopped
 
-    run(lambda: run_until_stopped(port, data))
+    run(lambda: run_until_stopped(port, data.resolve()))
 
 
 @app.command()
@@ -60,7 +60,7 @@ def demo(
     """Start the system, have its agents review a code base, show it, and stop."""
     from aos.cli.demo import review
 
-    run(lambda: review(target, port, data))
+    run(lambda: review(target.resolve(), port, data.resolve()))
 
 
 @app.command()

@@ -1,0 +1,64 @@
+"""`aos up`: the whole system on this machine, until Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aos
+from aos.cli.client import Endpoint
+from aos.cli.output import console
+from aos.local.stack import Stack, StackOptions
+
+PROJECT = Path(aos.__file__).resolve().parent.parent
+
+
+@asynccontextmanager
+async def started(port: int, home: Path) -> AsyncIterator[Stack]:
+    """The stack for the block, told to the other commands."""
+    options = StackOptions(
+        app=PROJECT,
+        home=home,
+        host_port=port,
+        settings={"AOS_ENVIRONMENT": "local"},
+        report=lambda text: console.print(f"[dim]{text}[/dim]", markup=True),
+    )
+    async with Stack.start(options) as stack:
+        Endpoint(stack.base_url, stack.function_key).keep()
+        try:
+            yield stack
+        finally:
+            Endpoint.forget()
+
+
+async def run_until_stopped(port: int, home: Path) -> None:
+    """Run the system, print where everything is, and stop it on Ctrl-C or SIGTERM."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    async with started(port, home) as stack:
+        _print_places(stack, home)
+        await stopped.wait()
+    console.print("Stopped. The data is kept.")
+
+
+def _print_places(stack: Stack, home: Path) -> None:
+    base = stack.base_url
+    console.print()
+    console.print("[bold]AOS is running.[/bold] Ctrl-C stops it.")
+    for name, value in (
+        ("API", f"{base}/api/v1"),
+        ("API docs", f"{base}/api/v1/docs?code={stack.function_key}"),
+        ("health", f"{base}/api/v1/health"),
+        ("function key", stack.function_key),
+        ("host status", f"{base}/admin/host/status"),
+        ("Service Bus", stack.bus_connection_string),
+        ("storage", stack.storage_connection_string),
+        ("data, logs", str(home)),
+    ):
+        console.print(f"  {name:<13} {value}", markup=False, soft_wrap=True)
+    console.print("\nIn another terminal: aos task submit code_review <folder> --watch")
