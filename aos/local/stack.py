@@ -28,6 +28,7 @@ class StackOptions:
     Attributes:
         app: The folder with `function_app.py`.
         home: The stack's own folder: installation, data, keys, logs. None is `.aos` in the app's folder.
+        tools: Where Azurite is installed; None is the home. Stacks may share it.
         in_memory: Keep no data.
         host_port, bus_port, storage_ports: Wanted ports; where one is taken another is used and reported.
             0 asks for any.
@@ -38,6 +39,7 @@ class StackOptions:
 
     app: Path
     home: Path | None = None
+    tools: Path | None = None
     in_memory: bool = False
     host_port: int = HOST_PORT
     bus_port: int = BUS_PORT
@@ -159,7 +161,13 @@ async def _storage(options: StackOptions, home: Path, data: Path | None, exits: 
     options.report("Starting storage (Azurite).")
     location = None if data is None else data / "storage"
     azurite = await exits.enter_async_context(
-        Azurite.start(home=home, location=location, ports=options.storage_ports, report=options.report)
+        Azurite.start(
+            home=home,
+            location=location,
+            ports=options.storage_ports,
+            tools=options.tools,
+            report=options.report,
+        )
     )
     keeper = Keeper(azurite, options.report)
     exits.push_async_callback(keeper.stop)

@@ -59,14 +59,16 @@ class Azurite:
         home: Path,
         location: Path | None = None,
         ports: StoragePorts | None = None,
+        tools: Path | None = None,
         report: Report = silent,
     ) -> AsyncIterator[Azurite]:
         """Install what is needed, run the emulator for the block, stop it after.
 
         Args:
-            home: The folder for the installation and the log (`.aos` of a project).
+            home: The folder for the log, and for the installation (`.aos` of a project).
             location: Where data is kept; None keeps it in memory. One server at a time may use a location.
             ports: Wanted ports; others are picked, and reported, where they are taken. None: any free ones.
+            tools: Another folder for the installation, which many stacks can share.
             report: Told of installation and of changed ports.
 
         Raises:
@@ -74,7 +76,7 @@ class Azurite:
             StoreUnavailable: the emulator cannot be installed or does not start.
         """
         node = await find_node(report)
-        script = await install_azurite(home, node, report)
+        script = await install_azurite(tools or home, node, report)
         server = cls(node, script, location, home / "logs" / "azurite.log", report)
         try:
             await server._launch(ports or StoragePorts())

@@ -70,7 +70,9 @@ sdk_values = st.recursive(
 @given(sdk_values)
 def test_the_sdk_reads_what_is_written(value: Any) -> None:
     payload = encode_message(value_section(value), properties=Properties(message_id="m"))
-    assert decode_payload(memoryview(payload)).properties.message_id == b"m"
+    properties = decode_payload(memoryview(payload)).properties
+    assert properties is not None
+    assert properties.message_id == b"m"
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from azure.servicebus import (
@@ -68,7 +69,6 @@ def test_a_message_arrives_with_all_of_its_properties(line: Line) -> None:
                 "big": 2**30,
                 "real": 1.5,
                 "yes": True,
-                "none": None,
                 "id": unique,
             },
             message_id="m-1",
@@ -99,7 +99,6 @@ def test_a_message_arrives_with_all_of_its_properties(line: Line) -> None:
         b"big": 2**30,
         b"real": 1.5,
         b"yes": True,
-        b"none": None,
         b"id": unique,
     }
     assert message.delivery_count == 0
@@ -123,7 +122,7 @@ def test_a_message_arrives_with_all_of_its_properties(line: Line) -> None:
         ({"data_body": [b"one", b"two"]}, AmqpMessageBodyType.DATA),
     ],
 )
-def test_every_kind_of_body_travels_unchanged(line: Line, body: dict[str, object], kind: AmqpMessageBodyType) -> None:
+def test_every_kind_of_body_travels_unchanged(line: Line, body: dict[str, Any], kind: AmqpMessageBodyType) -> None:
     line.sender.send_messages(AmqpAnnotatedMessage(**body, annotations={"x-mine": "kept"}))
     message = line.one()
     assert message.raw_amqp_message.body_type == kind
@@ -144,7 +143,7 @@ def test_a_batch_arrives_in_order(line: Line) -> None:
         batch.add_message(ServiceBusMessage(str(number)))
     line.sender.send_messages(batch)
     line.sender.send_messages([ServiceBusMessage(str(number)) for number in range(20, 25)])
-    bodies = []
+    bodies: list[str] = []
     while len(bodies) < 25:
         for message in line.receiver.receive_messages(25):
             bodies.append(str(message))
@@ -214,7 +213,7 @@ def test_a_deferred_message_can_be_dead_lettered_and_abandoned(line: Line) -> No
     numbers = []
     for _ in range(2):
         message = line.one()
-        numbers.append(message.sequence_number)
+        numbers.append(message.sequence_number or 0)
         line.receiver.defer_message(message)
     first, second = line.receiver.receive_deferred_messages(numbers)
     line.receiver.abandon_message(first)

@@ -48,7 +48,7 @@ async def test_a_session_is_held_by_one_served_in_order_and_keeps_a_state(
         assert session.session_id == "a"
         assert session.locked_until_utc is not None
         assert session.locked_until_utc > datetime.now(UTC) + timedelta(seconds=50)
-        bodies = []
+        bodies: list[str] = []
         while len(bodies) < 3:
             for received in await receiver.receive_messages(3):
                 assert received.session_id == "a"
