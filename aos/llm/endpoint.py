@@ -39,7 +39,8 @@ class Endpoint:
 
     def redact(self, text: str) -> str:
         for secret in self.secrets:
-            text = text.replace(secret, "[redacted]")
+            # Providers may fold the case of what they repeat.
+            text = re.sub(re.escape(secret), "[redacted]", text, flags=re.IGNORECASE)
         return text
 
 

@@ -8,7 +8,6 @@ from aos.llm import errors as e
 from aos.llm.client import HttpTransport
 from aos.llm.request import ModelRequest, ToolSpec
 from aos.llm.response import StreamEnd, TextDelta
-from aos.llm.transport import CallTimes
 from aos.testing.models import (
     Break,
     Cut,
@@ -22,9 +21,27 @@ from aos.testing.models import (
     Say,
     SayCall,
 )
-from tests.llm.conftest import DIALECTS, MODEL_OF, TIMES, TOOL_DIALECTS, profile_on
+from tests.llm.conftest import DIALECTS, MODEL_OF, PROVIDER_OF, TIMES, TOOL_DIALECTS, profile_on
 
 LOOK = ToolSpec(name="look")
+
+
+async def ask(
+    transport: HttpTransport,
+    server: ModelServer,
+    dialect: str,
+    request: ModelRequest,
+    came: list[str],
+    *,
+    stream: bool,
+) -> None:
+    profile, model = profile_on(server, dialect), MODEL_OF[dialect]
+    if not stream:
+        await transport.complete(profile, model, request, times=TIMES)
+        return
+    async for delta in transport.stream(profile, model, request, times=TIMES):
+        assert not isinstance(delta, StreamEnd)
+        came.append(delta.text if isinstance(delta, TextDelta) else "")
 
 
 async def fail(
@@ -35,23 +52,15 @@ async def fail(
     *,
     stream: bool,
     request: ModelRequest | None = None,
-    times: CallTimes = TIMES,
 ) -> tuple[e.ModelError, str]:
     """The error that a play ends in, and the text that came before it."""
     server.play(play)
-    profile, model = profile_on(server, dialect), MODEL_OF[dialect]
-    request = request or ModelRequest.ask("Hello")
-    came = ""
+    came: list[str] = []
     with pytest.raises(e.ModelError) as caught:
-        if stream:
-            async for delta in transport.stream(profile, model, request, times=times):
-                assert not isinstance(delta, StreamEnd)
-                came += delta.text if isinstance(delta, TextDelta) else ""
-        else:
-            await transport.complete(profile, model, request, times=times)
+        await ask(transport, server, dialect, request or ModelRequest.ask("Hello"), came, stream=stream)
     error = caught.value
-    assert (error.provider, error.model) == (profile.id, model)
-    return error, came
+    assert (error.provider, error.model) == (PROVIDER_OF[dialect], MODEL_OF[dialect])
+    return error, "".join(came)
 
 
 @pytest.mark.parametrize("stream", [False, True])

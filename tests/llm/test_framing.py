@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aos.llm.framing import FrameParser, FrameTooLong, NdjsonParser, ServerEvent, SseParser
+from aos.llm.framing import LONGEST_LINE, FrameParser, FrameTooLong, NdjsonParser, ServerEvent, SseParser
 
-LINE = st.text(st.characters(exclude_characters="\r\n", exclude_categories=("Cs",)), max_size=20)
+LINE = st.text(st.characters(exclude_characters="\r\n", codec="utf-8"), max_size=20)
 DATA = st.lists(LINE, min_size=1, max_size=3).map("\n".join)
-NAME = st.text(st.characters(exclude_characters="\r\n", exclude_categories=("Cs",)), max_size=8)
+NAME = st.text(st.characters(exclude_characters="\r\n", codec="utf-8"), max_size=8)
 
 
 def cut(data: bytes, places: list[int]) -> list[bytes]:
     edges = sorted({0, len(data), *(place % (len(data) + 1) for place in places)})
-    return [data[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return [data[a:b] for a, b in pairwise(edges)]
 
 
 def parse(parser: FrameParser, chunks: list[bytes]) -> list[ServerEvent]:
@@ -74,6 +75,6 @@ def test_a_last_line_without_its_end_is_read() -> None:
 @pytest.mark.parametrize("parser", [SseParser, NdjsonParser])
 def test_a_line_without_end_is_refused(parser: type[SseParser] | type[NdjsonParser]) -> None:
     reader = parser()
+    reader.feed(b"x" * LONGEST_LINE)
     with pytest.raises(FrameTooLong):
-        for _ in range(20):
-            reader.feed(b"x" * 1024 * 1024)
+        reader.feed(b"x")

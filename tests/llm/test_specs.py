@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from pydantic import BaseModel, Field
@@ -188,7 +188,7 @@ def test_openai_responses(kind: str, check: Check) -> None:
     target = target_of("openai", "gpt-5.4")
     request = REQUESTS[kind]
     chosen = plan(target, request, stream=False)
-    native = "json_schema" if chosen.mode == "json_schema" else None
+    native: Literal["json_schema"] | None = "json_schema" if chosen.mode == "json_schema" else None
     body = load("openai_responses").chat(Ask(target, chosen.request, False, native)).body
     assert check("llm/openai.responses.subset.json", "/responses", "post", json.loads(json.dumps(body))) == []
 
@@ -199,7 +199,7 @@ def test_the_new_anthropic_version_gets_no_sampling(kind: str, check: Check) -> 
     profile = target.profile.model_copy(update={"api_version": "2026-10-21"})
     newer = Target(profile, target.model, target.endpoint, target.capabilities, target.limits, target.rules)
     chosen = plan(newer, REQUESTS[kind], stream=False)
-    native = "json_schema" if chosen.mode == "json_schema" else None
+    native: Literal["json_schema"] | None = "json_schema" if chosen.mode == "json_schema" else None
     outgoing = load("anthropic_messages").chat(Ask(newer, chosen.request, False, native))
     assert outgoing.headers["anthropic-version"] == "2026-10-21"
     body = json.loads(json.dumps(outgoing.body))

@@ -20,6 +20,12 @@ ASK = ModelRequest.ask("Hello")
 SAID = Say("one two three four five six seven eight")
 
 
+async def ask(transport: HttpTransport, server: ModelServer, dialect: str, times: CallTimes, *, stream: bool) -> str:
+    if stream:
+        return await drain(transport, server, dialect, times)
+    return (await transport.complete(profile_on(server, dialect), MODEL_OF[dialect], ASK, times=times)).text
+
+
 async def drain(transport: HttpTransport, server: ModelServer, dialect: str, times: CallTimes) -> str:
     text = ""
     async for delta in transport.stream(profile_on(server, dialect), MODEL_OF[dialect], ASK, times=times):
@@ -69,10 +75,7 @@ async def test_the_deadline_comes_before_all_other_times(
     server.play(Stall(0, SAID))
     times = CallTimes(deadline=time.monotonic() + 0.05)
     with pytest.raises(e.CallDeadlineExceeded):
-        if stream:
-            await drain(transport, server, dialect, times)
-        else:
-            await transport.complete(profile_on(server, dialect), MODEL_OF[dialect], ASK, times=times)
+        await ask(transport, server, dialect, times, stream=stream)
     if dialect != "replicate_predictions":
         await server.until_disconnected()
 
@@ -81,10 +84,7 @@ async def test_the_deadline_comes_before_all_other_times(
 async def test_nothing_is_begun_after_the_deadline(stream: bool, server: ModelServer, transport: HttpTransport) -> None:
     times = CallTimes(deadline=time.monotonic() - 1)
     with pytest.raises(e.CallDeadlineExceeded):
-        if stream:
-            await drain(transport, server, "openai_chat", times)
-        else:
-            await transport.complete(profile_on(server, "openai_chat"), "gpt-4.1", ASK, times=times)
+        await ask(transport, server, "openai_chat", times, stream=stream)
     assert server.seen == []
 
 
