@@ -65,14 +65,20 @@ def demo(
 
 @app.command()
 def bus(
-    config: Annotated[
-        Path | None, typer.Option(help="Entities, in the official emulator's Config.json format.")
-    ] = None,
-    port: Annotated[int, typer.Option(help="AMQP port.")] = 5672,
-    admin_port: Annotated[int | None, typer.Option(help="Port of the administration endpoint.")] = None,
+    config: Annotated[Path | None, typer.Option(help="Entities, as in the official emulator's Config.json.")] = None,
+    host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="AMQP port; 0 for any.")] = 5672,
     data: Annotated[Path | None, typer.Option(help="Keep messages in this folder; in memory otherwise.")] = None,
+    admin_port: Annotated[int | None, typer.Option(help="Administration and /health over HTTP.")] = None,
+    admin_tls_port: Annotated[int | None, typer.Option(help="Administration over TLS; needs --admin-port.")] = None,
 ) -> None:
     """Run the Service Bus emulator on its own, for any project."""
-    from aos.cli.bus import serve_until_stopped
+    from aos.local.servicebus.broker import BrokerOptions
+    from aos.local.servicebus.serve import serve
 
-    run(lambda: serve_until_stopped(config, port, admin_port, data))
+    if admin_tls_port is not None and admin_port is None:
+        raise typer.BadParameter("needs --admin-port as well", param_hint="--admin-tls-port")
+    options = BrokerOptions(
+        config=config, host=host, port=port, data=data, admin_port=admin_port, admin_tls_port=admin_tls_port
+    )
+    run(lambda: serve(options))
