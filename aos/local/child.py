@@ -15,6 +15,14 @@ from pathlib import Path
 _TAIL_BYTES = 2_000
 _POLL_SECONDS = 0.02
 
+# Asks Linux to end the process when the one that started it is gone, however it went, then becomes the command.
+_DIE_WITH_PARENT = """
+import ctypes, os, signal, sys
+ctypes.CDLL(None).prctl(1, int(signal.SIGTERM))
+if os.getppid() == int(sys.argv[1]):
+    os.execvp(sys.argv[2], sys.argv[2:])
+"""
+
 _living: set[Child] = set()
 
 
@@ -45,7 +53,7 @@ class Child:
         output = await asyncio.to_thread(_open_log, log)
         try:
             process = await asyncio.create_subprocess_exec(
-                *command,
+                *_tied_to_us(command),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=asyncio.subprocess.STDOUT,
@@ -131,6 +139,12 @@ async def _accepts(port: int) -> bool:
     with contextlib.suppress(OSError):
         await writer.wait_closed()
     return True
+
+
+def _tied_to_us(command: Sequence[str]) -> list[str]:
+    if sys.platform != "linux":
+        return list(command)
+    return [sys.executable, "-S", "-E", "-c", _DIE_WITH_PARENT, str(os.getpid()), *command]
 
 
 def _open_log(log: Path | None) -> int:

@@ -16,7 +16,7 @@ from aos.local.host.delivery import Delivery
 from aos.local.host.function import BusOutput, BusTrigger, Function, TimerTrigger
 from aos.local.host.host_json import HostFile
 from aos.local.host.http import BODY_LIMIT, HttpFront
-from aos.local.host.indexing import load_functions
+from aos.local.host.indexing import closing_hook, load_functions
 from aos.local.host.invoke import Invoker
 from aos.local.host.keys import Keys
 from aos.local.host.link import Link
@@ -112,6 +112,7 @@ class FunctionsHost:
             *(link.stop(grace) for link in self._links.values()),
         )
         self._invoker.close()
+        await self._close_app()
         self.state = "stopped"
 
     @property
@@ -140,6 +141,16 @@ class FunctionsHost:
             ],
             "connections": {name: link.connected for name, link in self._links.items()},
         }
+
+    async def _close_app(self) -> None:
+        hook = closing_hook()
+        if hook is None:
+            return
+        try:
+            async with asyncio.timeout(self._options.grace):
+                await hook()
+        except Exception:
+            _logger.exception("the app's close() failed")
 
     async def _send(self, output: BusOutput, body: bytes) -> None:
         await self._links[output.connection].send(output.entity, body)

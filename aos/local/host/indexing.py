@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from enum import Enum
 from pathlib import Path
 from types import ModuleType
@@ -41,6 +41,15 @@ def load_functions(app: Path, settings: Settings) -> list[Function]:
     functions = [_read(function, settings) for function in built]
     _refuse_mixed_http(functions)
     return functions
+
+
+def closing_hook() -> Callable[[], Awaitable[None]] | None:
+    """The coroutine function `close` of the loaded `function_app`, if it has one.
+
+    Azure never calls it: its workers are ended from outside. Here it lets an app close its connections.
+    """
+    hook = getattr(sys.modules.get(MODULE), "close", None)
+    return hook if inspect.iscoroutinefunction(hook) else None
 
 
 def _import(app: Path) -> ModuleType:

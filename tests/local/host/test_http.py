@@ -131,3 +131,9 @@ async def test_answers_are_problem_documents(start_host: StartHost) -> None:
         answer = await http.get("/api/guarded")
     assert answer.headers["content-type"] == "application/problem+json"
     assert json.loads(answer.text)["status"] == 401
+
+
+async def test_the_app_may_close_what_it_opened(start_host: StartHost) -> None:
+    async with start_host():
+        pass
+    assert await next_seen("closed") == "closed"

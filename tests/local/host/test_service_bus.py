@@ -39,6 +39,15 @@ async def test_a_message_whose_function_fails_comes_again(
     assert bus.statistics("incoming").dead_letter == 0
 
 
+async def test_a_message_whose_function_takes_too_long_is_abandoned(
+    start_host: StartHost, broker: BrokerServer, client: MultiplexedReceiver
+) -> None:
+    override = {"AzureFunctionsJobHost__functionTimeout": "00:00:00.05"}
+    async with start_host(broker.connection_string, settings=override):
+        await client.send("incoming", [OutgoingMessage(b"wait")])
+        assert [(await next_seen("one"))[2] for _ in range(2)] == [1, 2]
+
+
 async def test_calls_run_side_by_side_up_to_their_number(
     start_host: StartHost, broker: BrokerServer, client: MultiplexedReceiver, bus: Bus
 ) -> None:
