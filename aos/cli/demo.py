@@ -26,18 +26,22 @@ async def review(target: Path, port: int, home: Path) -> None:
     async with started(port, home) as stack, connect(Endpoint(stack.base_url, stack.function_key)) as client:
         before = await _used(client)
         begun = time.monotonic()
-        task = await _reviewed(client, target)
+        watch = await _submitted(client, target)
+        task = await watch.follow()
         seconds = time.monotonic() - begun
         if task["status"] != "completed":
             raise _why(task, stack)
         places = await _stored(client, task, home / "reports" / task["id"])
         after = await _used(client)
         audit = await client.get("/audit/verification")
-    _print_result(task, places, {name: after[name] - before.get(name, 0) for name in after}, seconds)
+    _print_verdict(task)
+    _print_cost(watch, {name: after[name] - before.get(name, 0) for name in after}, seconds)
+    for form, place in places.items():
+        console.print(f"Report ({form}): {place}", markup=False, soft_wrap=True)
     _print_audit(audit, task)
 
 
-async def _reviewed(client: Client, folder: Path) -> dict[str, Any]:
+async def _submitted(client: Client, folder: Path) -> TaskWatch:
     console.print(f"\nPacking {folder}", markup=False)
     source = await pack_target(client, folder)
     request = {
@@ -53,7 +57,7 @@ async def _reviewed(client: Client, folder: Path) -> dict[str, Any]:
     watch = TaskWatch(client, task["id"], console)
     console.print(f"Task {task['id']}\n", markup=False)
     await watch.start_from_now(AGENTS)
-    return await watch.follow()
+    return watch
 
 
 async def _used(client: Client) -> dict[str, int]:
@@ -83,32 +87,35 @@ def _why(task: dict[str, Any], stack: Stack) -> CommandFailed:
     )
 
 
-def _print_result(task: dict[str, Any], places: dict[str, Path], used: dict[str, int], seconds: float) -> None:
+def _print_verdict(task: dict[str, Any]) -> None:
     result = task["result"]
     changes = result["changes"]
     counts = ", ".join(f"{count} {severity}" for severity, count in result["counts"].items()) or "nothing"
     console.print(f"\n[bold]Verdict: {result['decision']}[/bold] (confidence {result['confidence']:.2f})")
-    console.print(f"  {result['rationale']}", markup=False)
-    console.print(f"  found: {counts}; score {result['score']:.2f}")
+    console.print(f"  {result['rationale']}", markup=False, soft_wrap=True)
+    console.print(f"  Found: {counts}. Score: {result['score']:.2f}.", soft_wrap=True)
     if changes["first_run"]:
-        console.print("  first review of this target; the next one will say what changed")
+        console.print("  The first review of this target; the next one will say what changed.")
     else:
-        console.print(
-            f"  since the last review: {changes['new']} new, {changes['fixed']} fixed, "
-            f"{changes['still_there']} still there"
-        )
-    tables, blobs = used.get("table_operations", 0), used.get("blob_operations", 0)
+        new, fixed, still_there = changes["new"], changes["fixed"], changes["still_there"]
+        console.print(f"  Since the last review: {new} new, {fixed} fixed, {still_there} still there.")
+
+
+def _print_cost(watch: TaskWatch, used: dict[str, int], seconds: float) -> None:
     sends, receives, completes = (used.get(f"bus_{name}", 0) for name in ("sends", "receives", "completes"))
+    storage = used.get("table_operations", 0) + used.get("blob_operations", 0)
     console.print(
-        f"\nIt took {seconds * 1000:,.0f} ms, {tables + blobs} storage transactions ({tables} table, {blobs} blob; "
-        f"watching included) and {sends + receives + completes} bus operations "
-        f"({sends} sends, {receives} receives, {completes} completes)."
+        f"\nIt took {seconds * 1000:,.0f} ms and {watch.turns} turns: {watch.storage_operations} storage transactions "
+        f"in the turns ({storage} with lists, uploads and this display) and {sends + receives + completes} bus "
+        f"operations ({sends} sends, {receives} receives, {completes} completes).",
+        soft_wrap=True,
     )
-    for form, place in places.items():
-        console.print(f"Report ({form}): {place}", markup=False, soft_wrap=True)
 
 
 def _print_audit(audit: dict[str, Any], task: dict[str, Any]) -> None:
     state = "intact" if audit["intact"] else f"BROKEN: {audit['problems']}"
     console.print(f"Audit: {audit['entries']} journal entries of {audit['agents']} agents, {state}.")
-    console.print(f"To check it yourself: `aos up`, then `aos audit verify` or `aos audit verify task:{task['id']}`.")
+    console.print(
+        f"To verify it yourself: `aos up`, then `aos audit verify` or `aos audit verify task:{task['id']}`.",
+        soft_wrap=True,
+    )

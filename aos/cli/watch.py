@@ -16,7 +16,11 @@ _PAUSE = 0.2
 
 
 class TaskWatch:
-    """Reads the journals of a task and of those it works with, and prints what is new in them."""
+    """Reads the journals of a task and of those it works with, and prints what is new in them.
+
+    Attributes:
+        turns, storage_operations, messages_sent: What the task's turns added up to so far.
+    """
 
     def __init__(self, client: Client, task_id: str, console: Console) -> None:
         self._client = client
@@ -24,7 +28,9 @@ class TaskWatch:
         self._task_id = task_id
         self._console = console
         self._seen: dict[str, int] = {}
-        self._started = ""
+        self.turns = 0
+        self.storage_operations = 0
+        self.messages_sent = 0
 
     async def start_from_now(self, agents: list[str]) -> None:
         """Leave out what these agents did before."""
@@ -37,20 +43,25 @@ class TaskWatch:
 
     async def follow(self) -> dict[str, Any]:
         """Print until the task has ended; returns its detail."""
-        while True:
-            task: dict[str, Any] = await self._client.get(f"/tasks/{self._task_id}")
-            await self._print_news(task)
-            if task["status"] in FINAL:
-                return task
-            await asyncio.sleep(_PAUSE)
+        with self._console.status("waiting for the task's agent to wake") as line:
+            while True:
+                task: dict[str, Any] = await self._client.get(f"/tasks/{self._task_id}")
+                await self._print_news(task)
+                if task["status"] in FINAL:
+                    return task
+                line.update(_progress(task))
+                await asyncio.sleep(_PAUSE)
 
     async def _print_news(self, task: dict[str, Any]) -> None:
         entries: list[dict[str, Any]] = []
         for agent in [self._task, *(part["agent"] for part in task.get("participants", []))]:
             entries += await self._new_entries(agent)
         for entry in sorted(entries, key=lambda item: item["time"]):
+            self.turns += 1
+            self.storage_operations += entry["usage"]["storage_operations"]
+            self.messages_sent += len(entry["sent"])
             for line in self._lines(entry):
-                self._console.print(line)
+                self._console.print(line, soft_wrap=True)
 
     async def _new_entries(self, agent: str) -> list[dict[str, Any]]:
         try:
@@ -73,7 +84,7 @@ class TaskWatch:
         yield (
             f"{_clock(entry['time'])} [bold cyan]{agent:<14}[/] woke: {escape(woken_by)} "
             f"[dim](turn {entry['version']}, {entry['duration_ms']:.0f} ms, "
-            f"{entry['usage']['storage_operations']} storage operations)[/]"
+            f"storage operations: {entry['usage']['storage_operations']})[/]"
         )
         for sent in entry["sent"]:
             if sent["body"].get("type") != "aos.timeout":
@@ -84,6 +95,11 @@ class TaskWatch:
         for item in entry["received"]:
             if item.get("error"):
                 yield f"{' ' * 12} {' ' * 14} [red]{escape(item['outcome'])}: {escape(item['error']['message'])}[/]"
+
+
+def _progress(task: dict[str, Any]) -> str:
+    working = [part["agent"] for part in task.get("participants", []) if part["status"] == "running"]
+    return f"{task['progress']:.0%} done" + (f"; at work: {', '.join(working)}" if working else "")
 
 
 def _short(address: str) -> str:
