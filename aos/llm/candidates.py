@@ -211,7 +211,7 @@ class Catalogue:
             return first
         for name in others:
             other = self._candidate(profile, name, position, search.today)
-            if other.price is not None and self._misfit(other, search) is None:
+            if self._misfit(other, search) is None:
                 return other
         return PassedOver(profile.id, wanted, problem)
 
