@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from itertools import count, groupby
+from itertools import count
 
+from aos.azure.claims import CONTENT_TYPE as CLAIM_CONTENT_TYPE
+from aos.azure.claims import deposit
 from aos.kernel import meter
-from aos.kernel.ports import OutboundMessage
+from aos.kernel.errors import PayloadTooLarge
+from aos.kernel.ports import BlobStore, OutboundMessage
 from aos.local.servicebus.client import Mode, ReceivedMessage
 from aos.local.servicebus.engine import Bus, Limits, Message, OperationTimedOut, ReceiveMode, Topology
 from aos.local.servicebus.engine.receiving import accept_session
 from aos.testing.clock import Timer, VirtualClock
 from aos.testing.receivers import MemoryReceiver, MemorySession, peeked_message
-from aos.testing.refusing import refusing, refusing_to_send
+from aos.testing.refusing import check_outbound, refusing, refusing_to_send
 from aos.testing.topology import agent_topology
 
+MAX_BODY_BYTES = 240 * 1024
 STANDARD_MESSAGE_BYTES = 256 * 1024
+"""What one message may have on the Standard tier, its properties included."""
+
 _MODES = {"peek-lock": ReceiveMode.PEEK_LOCK, "receive-and-delete": ReceiveMode.RECEIVE_AND_DELETE}
 
 
@@ -28,7 +34,9 @@ class MemoryBus:
     Args:
         clock: The time; one of its own that never advances by default.
         topology: Queues, topics and subscriptions; those of a system of agents by default.
-        max_message_bytes: What one message may have, properties included.
+        blobs: Takes bodies over `max_body_bytes`, a claim check travelling in their place; without it such messages
+            are refused.
+        max_body_bytes: The largest body that travels itself.
 
     Attributes:
         engine: What is underneath: `engine.faults`, `engine.statistics(path)` and administration.
@@ -39,13 +47,16 @@ class MemoryBus:
         clock: VirtualClock | None = None,
         *,
         topology: Topology | None = None,
-        max_message_bytes: int = STANDARD_MESSAGE_BYTES,
+        blobs: BlobStore | None = None,
+        max_body_bytes: int = MAX_BODY_BYTES,
     ) -> None:
         self._clock = clock or VirtualClock()
+        self._blobs = blobs
+        self._max_body_bytes = max_body_bytes
         tokens = count(1)
         self.engine = Bus(
             clock=self._clock.now,
-            limits=Limits(max_message_bytes=max_message_bytes),
+            limits=Limits(max_message_bytes=STANDARD_MESSAGE_BYTES),
             lock_tokens=lambda: next(tokens).to_bytes(16, "big"),
         )
         self._alarm: Timer | None = None
@@ -53,11 +64,25 @@ class MemoryBus:
         self.engine.apply(topology or agent_topology())
 
     async def send(self, messages: Sequence[OutboundMessage]) -> None:
-        for entity, group in groupby(messages, key=lambda message: message.entity):
-            batch = [_engine_message(message) for message in group]
+        by_entity: dict[str, list[Message]] = {}
+        for message in messages:
+            check_outbound(message)
+        for message in messages:
+            by_entity.setdefault(message.entity, []).append(_engine_message(message, await self._body(message)))
+        for entity, batch in by_entity.items():
             with refusing_to_send():
                 self.engine.target(entity).send(batch)
             meter.count(bus_sends=len(batch), bytes_written=sum(len(message.body) for message in batch))
+
+    async def _body(self, message: OutboundMessage) -> bytes:
+        if len(message.body) <= self._max_body_bytes:
+            return message.body
+        if self._blobs is None:
+            raise PayloadTooLarge(
+                f"Message {message.message_id!r} has {len(message.body)} bytes; {self._max_body_bytes} may be sent. "
+                "Give the bus a blob store for what is larger.",
+            )
+        return await deposit(message.body, self._blobs)
 
     async def accept_next_session(
         self,
@@ -108,18 +133,18 @@ class MemoryBus:
         self._set_alarm()
 
 
-def _engine_message(message: OutboundMessage) -> Message:
+def _engine_message(message: OutboundMessage, body: bytes) -> Message:
     texts = (message.message_id, message.session_id, message.subject, message.correlation_id, message.content_type)
     properties = dict(message.properties)
-    size = len(message.body) + sum(len(text.encode()) for text in texts if text)
+    size = len(body) + sum(len(text.encode()) for text in texts if text)
     size += sum(len(name.encode()) + len(value.encode()) for name, value in properties.items())
     return Message(
-        body=message.body,
+        body=body,
         message_id=message.message_id,
         session_id=message.session_id,
         subject=message.subject,
         correlation_id=message.correlation_id,
-        content_type=message.content_type,
+        content_type=message.content_type if body is message.body else CLAIM_CONTENT_TYPE,
         application_properties=properties,
         time_to_live=None if message.expires_after is None else timedelta(seconds=message.expires_after),
         scheduled_for=message.scheduled_at,

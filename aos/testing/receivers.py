@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,6 +15,7 @@ from uuid import UUID
 from aos.kernel import meter
 from aos.local.servicebus.client import MessageLockLost, ReceivedMessage
 from aos.local.servicebus.engine import Delivery, Message, Queue, ReceiveMode, SessionReceiver
+from aos.local.servicebus.engine import MessageLockLost as QueueMessageLockLost
 from aos.testing.clock import VirtualClock
 from aos.testing.refusing import refusing
 
@@ -88,11 +90,14 @@ class _Receiver:
                 timer.cancel()
 
     def _settle(self, messages: Sequence[ReceivedMessage], settle: Callable[[bytes], object]) -> None:
+        self._each(messages, settle)
+
+    def _each(self, messages: Sequence[ReceivedMessage], act: Callable[[bytes], object]) -> None:
         lost: list[ReceivedMessage] = []
         for message in messages:
             try:
                 with refusing():
-                    settle(message.lock_token.bytes_le if message.lock_token else b"")
+                    act(_token(message))
             except MessageLockLost:
                 lost.append(message)
         if lost:
@@ -110,12 +115,37 @@ class MemoryReceiver(_Receiver):
     def __init__(self, queue: Queue, entity: str, mode: ReceiveMode, clock: VirtualClock) -> None:
         super().__init__(queue, entity, mode, clock)
         self._queue = queue
+        self._closed = False
+        self._held: list[bytes] = []
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
 
     async def renew(self, messages: Sequence[ReceivedMessage]) -> list[datetime]:
         """Hold each message for another lock duration; the new times. Raises `MessageLockLost`."""
         ends: list[datetime] = []
-        self._settle(messages, lambda token: ends.append(self._queue.renew(token)))
+        self._each(messages, lambda token: ends.append(self._queue.renew(token)))
         return ends
+
+    async def close(self) -> None:
+        """Give back what is still locked, without counting. It can be received by others at once."""
+        self._closed = True
+        held, self._held = self._held, []
+        for token in held:
+            with suppress(QueueMessageLockLost):
+                self._queue.release(token)
+
+    def _take(self, limit: int) -> list[Delivery]:
+        deliveries = super()._take(limit)
+        if self._mode is ReceiveMode.PEEK_LOCK:
+            self._held += [delivery.lock_token for delivery in deliveries]
+        return deliveries
+
+    def _settle(self, messages: Sequence[ReceivedMessage], settle: Callable[[bytes], object]) -> None:
+        settled = {_token(message) for message in messages}
+        self._held = [token for token in self._held if token not in settled]
+        super()._settle(messages, settle)
 
 
 class MemorySession(_Receiver):
@@ -155,6 +185,10 @@ class MemorySession(_Receiver):
     async def close(self) -> None:
         """Give the session back; what is not settled is delivered again, without counting."""
         self._session.close()
+
+
+def _token(message: ReceivedMessage) -> bytes:
+    return message.lock_token.bytes_le if message.lock_token else b""
 
 
 def received_message(delivery: Delivery) -> ReceivedMessage:
