@@ -45,8 +45,8 @@ class BreakerRecord:
     def merged(self, other: BreakerRecord) -> BreakerRecord:
         """What two instances know together. The order of merging makes no difference."""
         decided = max(self, other, key=_decision)
-        paused = max(self, other, key=lambda record: (record.paused_at, record.paused_until))
-        probed = max(self, other, key=lambda record: (record.probe_at, record.probe_by))
+        paused = max(self, other, key=lambda record: (record.paused_at, record.paused_until, record.pause_reason))
+        probed = max(self, other, key=lambda record: (record.probe_at, record.probe_by, record.probe_until))
         cleared = max(self.cleared_at, other.cleared_at)
         moments = [moment for moment in (self.last_failure, other.last_failure) if moment is not None]
         return replace(
@@ -75,5 +75,6 @@ class BreakerRecord:
         return cls(**values)
 
 
-def _decision(record: BreakerRecord) -> tuple[float, bool, int, float]:
-    return record.changed_at, record.tripped, record.successes, record.open_until
+def _decision(record: BreakerRecord) -> tuple[float, bool, int, float, float, str]:
+    opened = -1.0 if record.opened_at is None else record.opened_at
+    return record.changed_at, record.tripped, record.successes, record.open_until, opened, record.reason

@@ -66,6 +66,7 @@ class Script:
     seconds: dict[str, float] = field(default_factory=dict)
     seen: list[Seen] = field(default_factory=list)
     closed: int = 0
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def asked(self) -> list[str]:
@@ -73,6 +74,7 @@ class Script:
 
     async def _next(self, profile: ProviderProfile, model: str, request: Any, times: CallTimes) -> Play:
         self.seen.append(Seen(profile.id, model, request, times, self.clock.monotonic()))
+        self.begun.set()
         if profile.id in self.seconds:
             self.clock.advance(self.seconds[profile.id])
         await asyncio.sleep(0)

@@ -23,10 +23,9 @@ ASK = ModelRequest.ask("Hello", max_tokens=100)
 DAY = date(2025, 1, 1)
 
 
-def price(provider: str, input: float, output: float | None = None) -> Price:
-    return Price(
-        provider=provider, model=f"{provider}-1", input=input, output=input if output is None else output, since=DAY
-    )
+def price(provider: str, per_million: float, output: float | None = None) -> Price:
+    out = per_million if output is None else output
+    return Price(provider=provider, model=f"{provider}-1", input=per_million, output=out, since=DAY)
 
 
 async def order(scene: Stage, request: ModelRequest = ASK, **route: object) -> list[str]:

@@ -1,0 +1,125 @@
+"""Identical prompts: answered once, where the caller allows it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from pydantic import BaseModel
+
+from aos.llm import errors as e
+from aos.llm.answer_cache import cache_key
+from aos.llm.request import ModelRequest, ResponseFormat
+from aos.llm.response import ModelResponse
+from aos.llm.route import Degraded, Route
+from aos.testing.clock import VirtualClock
+from aos.testing.tables import MemoryTableStore
+from tests.llm.scripted import profile, said, stage
+
+ASK = ModelRequest.ask("Hello", max_tokens=100)
+CACHED = Route(cache_seconds=60)
+
+
+class Verdict(BaseModel):
+    good: bool
+
+
+async def test_nothing_is_cached_unless_asked_for() -> None:
+    scene = stage()
+    await scene.router.complete(ASK)
+    await scene.router.complete(ASK)
+    assert scene.script.asked == ["a", "a"]
+
+
+async def test_a_hit_is_marked_and_free() -> None:
+    scene = stage(a=[said("first"), said("second")])
+    fresh = await scene.router.complete(ASK, CACHED)
+    hit = await scene.router.answer(ASK, CACHED)
+    assert (fresh.cached, hit.response.cached) == (False, True)
+    assert hit.response.text == "first"
+    assert hit.response.cost is not None
+    assert hit.response.cost.usd == 0
+    assert hit.tries == ()
+    assert scene.router.statistics.cached == 1
+    assert scene.router.statistics.total_calls == 1
+
+
+async def test_an_answer_is_not_kept_longer_than_asked() -> None:
+    scene = stage(a=[said("first"), said("second")])
+    await scene.router.complete(ASK, CACHED)
+    scene.clock.advance(61)
+    assert (await scene.router.complete(ASK, CACHED)).text == "second"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"temperature": 0.5},
+        {"max_tokens": 99},
+        {"seed": 1},
+        {"stop": ("x",)},
+        {"response_format": ResponseFormat.of(Verdict)},
+        {"extra": {"a": {"x": 1}}},
+    ],
+)
+def test_the_whole_request_is_the_key(change: dict[str, object]) -> None:
+    assert cache_key(ASK, CACHED) != cache_key(ASK.model_copy(update=change), CACHED)
+
+
+def test_what_does_not_make_the_answer_is_not_in_the_key() -> None:
+    labelled = ASK.model_copy(update={"metadata": {"task": "1"}, "idempotency_key": "k"})
+    assert cache_key(ASK, CACHED) == cache_key(labelled, Route(cache_seconds=5, seconds=3))
+    assert cache_key(ASK, CACHED) != cache_key(ASK, Route(models=("b",)))
+
+
+async def test_instances_share_answers() -> None:
+    clock, tables = VirtualClock(), MemoryTableStore()
+    one = stage(clock=clock, tables=tables, seed="one", a=[said("shared")])
+    two = stage(clock=clock, tables=tables, seed="two")
+    await one.router.complete(ASK, CACHED)
+    hit = await two.router.complete(ASK, CACHED)
+    assert (hit.text, hit.cached) == ("shared", True)
+    assert two.script.asked == []
+
+
+async def test_the_structure_of_a_hit_is_the_callers_own() -> None:
+    request = ASK.model_copy(update={"response_format": ResponseFormat.of(Verdict)})
+    scene = stage(a=[said('{"good": true}')])
+    await scene.router.complete(request, CACHED)
+    hit = await scene.router.complete(request, CACHED)
+    assert hit.parsed == Verdict(good=True)
+
+
+async def test_identical_calls_at_the_same_time_are_one() -> None:
+    gate = asyncio.Event()
+
+    async def slow() -> ModelResponse:
+        await gate.wait()
+        return said("once")
+
+    scene = stage(a=[slow])
+    calls = [asyncio.create_task(scene.router.complete(ASK, Route(share_identical=True))) for _ in range(5)]
+    await scene.script.begun.wait()
+    gate.set()
+    answers = await asyncio.gather(*calls)
+    assert {answer.text for answer in answers} == {"once"}
+    assert sorted(answer.cached for answer in answers) == [False, True, True, True, True]
+    assert scene.script.asked == ["a"]
+
+
+async def test_a_failure_is_not_cached() -> None:
+    scene = stage(profile("a"), a=[e.ModelTimedOut("slow"), said("good")])
+    with pytest.raises(e.ModelError):
+        await scene.router.complete(ASK, CACHED)
+    assert (await scene.router.complete(ASK, CACHED)).text == "good"
+
+
+async def test_an_old_answer_is_given_only_where_allowed_and_says_so() -> None:
+    scene = stage(profile("a"), a=[said("old"), e.ModelTimedOut("slow"), e.ModelTimedOut("slow")])
+    await scene.router.complete(ASK, CACHED)
+    scene.clock.advance(3_600)
+    with pytest.raises(e.ModelError):
+        await scene.router.complete(ASK, CACHED)
+    answer = await scene.router.complete(ASK, Route(cache_seconds=60, degraded=Degraded(stale=True)))
+    assert (answer.text, answer.degraded, answer.cached) == ("old", True, True)
+    assert "earlier answer" in (answer.degraded_reason or "")
