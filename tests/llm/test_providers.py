@@ -13,7 +13,12 @@ from aos.testing.models import ModelServer
 from tests.llm.conftest import TIMES
 
 TODAY = date(2026, 11, 21)
-NAMED = ["openai", "azure_openai", "azure_openai_legacy", "azure_foundry", "anthropic", "google", "groq", "deepseek", "cohere", "mistral", "codestral", "together", "perplexity", "fireworks", "replicate", "huggingface", "ai21", "aleph_alpha", "writer", "moonshot", "cerebras", "nvidia", "zai", "xai", "qwen", "chutes", "openrouter", "ollama", "gptoss", "anyscale"]
+NAMED = (
+    *("openai", "azure_openai", "azure_openai_legacy", "azure_foundry", "anthropic", "google", "groq", "deepseek"),
+    *("cohere", "mistral", "codestral", "together", "perplexity", "fireworks", "replicate", "huggingface", "ai21"),
+    *("aleph_alpha", "writer", "moonshot", "cerebras", "nvidia", "zai", "xai", "qwen", "chutes", "openrouter"),
+    *("ollama", "gptoss", "anyscale"),
+)
 OTHER_NAMES = {"kimi": "moonshot", "glm": "zai", "grok": "xai", "gemini": "google", "groq2": "groq", "groqai": "groq"}
 
 

@@ -16,8 +16,21 @@ from aos.llm.transport import CallTimes
 from aos.testing.models import ModelServer, Pending, Say, Stall
 from tests.llm.conftest import DIALECTS, MODEL_OF, TIMES, profile_on
 
+SHORT = 0.15
 ASK = ModelRequest.ask("Hello")
 SAID = Say("one two three four five six seven eight")
+
+
+@pytest.fixture(autouse=True)
+async def warm(server: ModelServer, transport: HttpTransport) -> None:
+    """Make the HTTP client before times are short: that alone takes a while."""
+    await ask(transport, server, "openai_chat", TIMES, stream=False)
+    server.seen.clear()
+
+
+async def left(server: ModelServer) -> None:
+    async with asyncio.timeout(10):
+        await server.until_disconnected()
 
 
 async def ask(transport: HttpTransport, server: ModelServer, dialect: str, times: CallTimes, *, stream: bool) -> str:
@@ -37,10 +50,10 @@ async def drain(transport: HttpTransport, server: ModelServer, dialect: str, tim
 async def test_the_whole_answer_has_its_time(dialect: str, server: ModelServer, transport: HttpTransport) -> None:
     server.play(Stall())
     with pytest.raises(e.ModelTimedOut) as caught:
-        await transport.complete(profile_on(server, dialect), MODEL_OF[dialect], ASK, times=CallTimes(whole=0.05))
+        await transport.complete(profile_on(server, dialect), MODEL_OF[dialect], ASK, times=CallTimes(whole=SHORT))
     assert caught.value.phase == "whole"
     assert caught.value.recourse is e.Recourse.FAIL_OVER
-    await server.until_disconnected()
+    await left(server)
 
 
 @pytest.mark.parametrize("frames", [None, 0])
@@ -50,21 +63,21 @@ async def test_the_first_token_has_its_time(
 ) -> None:
     server.play(Stall(frames, SAID))
     with pytest.raises(e.ModelTimedOut) as caught:
-        await drain(transport, server, dialect, CallTimes(first_token=0.05))
+        await drain(transport, server, dialect, CallTimes(first_token=SHORT))
     assert caught.value.phase == "first_token"
     assert caught.value.partial is None
-    await server.until_disconnected()
+    await left(server)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_each_further_token_has_its_time(dialect: str, server: ModelServer, transport: HttpTransport) -> None:
     server.play(Stall(4, SAID))
     with pytest.raises(e.ModelTimedOut) as caught:
-        await drain(transport, server, dialect, CallTimes(first_token=5, between_tokens=0.05))
+        await drain(transport, server, dialect, CallTimes(first_token=5, between_tokens=SHORT))
     assert caught.value.phase == "between_tokens"
     assert caught.value.partial is not None
     assert caught.value.partial.text.startswith("one")
-    await server.until_disconnected()
+    await left(server)
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -73,11 +86,11 @@ async def test_the_deadline_comes_before_all_other_times(
     dialect: str, stream: bool, server: ModelServer, transport: HttpTransport
 ) -> None:
     server.play(Stall(0, SAID))
-    times = CallTimes(deadline=time.monotonic() + 0.05)
+    times = CallTimes(deadline=time.monotonic() + SHORT)
     with pytest.raises(e.CallDeadlineExceeded):
         await ask(transport, server, dialect, times, stream=stream)
     if dialect != "replicate_predictions":
-        await server.until_disconnected()
+        await left(server)
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -98,7 +111,7 @@ async def test_cancelling_a_call_closes_its_connection(
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
-    await server.until_disconnected()
+    await left(server)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -110,7 +123,7 @@ async def test_closing_a_stream_closes_its_connection(
     async with aclosing(stream) as deltas:
         async for _ in deltas:
             break
-    await server.until_disconnected()
+    await left(server)
 
 
 async def test_a_prediction_nobody_waits_for_is_called_off(server: ModelServer, transport: HttpTransport) -> None:
@@ -131,9 +144,9 @@ async def test_a_caller_who_takes_time_over_a_token_is_not_timed_out(
     profile = profile_on(server, "openai_chat")
     released = asyncio.Event()
     last: object = None
-    async for delta in transport.stream(profile, "gpt-4.1", ASK, times=CallTimes(between_tokens=0.05)):
+    async for delta in transport.stream(profile, "gpt-4.1", ASK, times=CallTimes(between_tokens=SHORT)):
         if not released.is_set():
-            asyncio.get_running_loop().call_later(0.1, released.set)
+            asyncio.get_running_loop().call_later(2 * SHORT, released.set)
             await released.wait()
         last = delta
     assert isinstance(last, StreamEnd)

@@ -56,26 +56,35 @@ class ResponsesVoice:
     def _item_events(say: Say, index: int, item: dict[str, Any]) -> list[dict[str, Any]]:
         where = {"output_index": index, "item_id": item["id"]}
         if item["type"] == "message":
+            here = {**where, "content_index": 0}
+            part = item["content"][0]
             empty: dict[str, Any] = {**item, "content": [], "status": "in_progress"}
-            deltas = [
-                {"type": "response.output_text.delta", **where, "content_index": 0, "delta": piece}
-                for piece in say.pieces(say.text)
+            events = [
+                {"type": "response.content_part.added", **here, "part": {**part, "text": ""}},
+                *({"type": "response.output_text.delta", **here, "delta": piece} for piece in say.pieces(say.text)),
+                {"type": "response.output_text.done", **here, "text": say.text},
+                {"type": "response.content_part.done", **here, "part": part},
             ]
         elif item["type"] == "reasoning":
+            here, kind = {**where, "summary_index": 0}, "response.reasoning_summary"
+            part = item["summary"][0]
             empty = {**item, "summary": []}
-            deltas = [
-                {"type": "response.reasoning_summary_text.delta", **where, "summary_index": 0, "delta": piece}
-                for piece in say.pieces(say.reasoning)
+            events = [
+                {"type": f"{kind}_part.added", **here, "part": {**part, "text": ""}},
+                *({"type": f"{kind}_text.delta", **here, "delta": piece} for piece in say.pieces(say.reasoning)),
+                {"type": f"{kind}_text.done", **here, "text": say.reasoning},
+                {"type": f"{kind}_part.done", **here, "part": part},
             ]
         else:
+            kind, text = "response.function_call_arguments", item["arguments"]
             empty = {**item, "arguments": "", "status": "in_progress"}
-            deltas = [
-                {"type": "response.function_call_arguments.delta", **where, "delta": piece}
-                for piece in say.pieces(item["arguments"])
+            events = [
+                *({"type": f"{kind}.delta", **where, "delta": piece} for piece in say.pieces(text)),
+                {"type": f"{kind}.done", **where, "name": item["name"], "arguments": text},
             ]
         return [
             {"type": "response.output_item.added", "output_index": index, "item": empty},
-            *deltas,
+            *events,
             {"type": "response.output_item.done", "output_index": index, "item": item},
         ]
 
