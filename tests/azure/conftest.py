@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from azure.core.pipeline.transport import AsyncHttpTransport
 
 from aos.azure.blobs import AzureBlobStore
 from aos.azure.tables import AzureTableStore
+from tests.local.servicebus.broker_thread import BrokerThread
 
 
 @pytest.fixture(autouse=True)
@@ -41,3 +42,11 @@ async def blobs(azurite: str, unique: str) -> AsyncIterator[AzureBlobStore]:
     store = AzureBlobStore.from_connection_string(azurite, container=unique)
     yield store
     await store.close()
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[BrokerThread]:
+    thread = BrokerThread()
+    thread.start()
+    yield thread
+    thread.stop()
