@@ -16,11 +16,12 @@ from aos.agents.agent_index import AgentIndex
 from aos.agents.directory import Directory
 from aos.config import AOSConfig
 from aos.governance.decision import Decision, Option, weigh
+from aos.kernel import ports
 from aos.kernel.errors import InvalidInput
 from aos.kernel.kernel import Kernel
 from aos.kernel.meter import process_total
-from aos.kernel.ports import BlobStore, Clock, Ids, MessageBus, TableStore
 from aos.messaging.app_agent import AppAgent
+from aos.messaging.message_bus import MessageBus
 from aos.messaging.requests import RequestDesk
 from aos.storage.artifacts import Artifacts
 from aos.storage.documents import Documents
@@ -44,11 +45,11 @@ class Adapters:
         close: Ends all connections.
     """
 
-    tables: TableStore
-    blobs: BlobStore
-    bus: MessageBus
-    clock: Clock
-    ids: Ids
+    tables: ports.TableStore
+    blobs: ports.BlobStore
+    bus: ports.MessageBus
+    clock: ports.Clock
+    ids: ports.Ids
     open_body: Callable[[bytes], Awaitable[bytes]]
     probe_bus: Callable[[], Awaitable[None]]
     close: Callable[[], Awaitable[None]]
@@ -62,6 +63,7 @@ class AgentOperatingSystem:
         registry: Its agent types and task types.
         kernel: Runs turns.
         tasks, directory, artifacts, documents: What business apps and people work with.
+        messages: Sends to agents and topics.
         requests: Answers business apps that speak Service Bus.
         heartbeat: Tells that this host is alive.
     """
@@ -88,6 +90,7 @@ class AgentOperatingSystem:
         self.documents = Documents(adapters.blobs, adapters.clock)
         self.tasks = Tasks(self.kernel, self.task_index, registry, adapters.clock, adapters.ids)
         self.directory = Directory(self.kernel, registry, agent_index, adapters.clock, adapters.ids)
+        self.messages = MessageBus(self.kernel.mailbox, registry, adapters.clock, adapters.ids)
         self.heartbeat = Heartbeat(adapters.tables, adapters.clock, adapters.ids)
         self.requests = RequestDesk(self)
 

@@ -76,8 +76,7 @@ class MemorySystem:
         if message.entity == self.config.messaging.inbox:
             await self.system.kernel.deliver([Delivery(message.body)])
         else:
-            event = Message.decode(message.body)
-            await self.system.kernel.mailbox.fan_out(event, self.registry.subscribers(event))
+            await self.system.messages.route(Message.decode(message.body))
 
     async def _open(self, body: bytes) -> bytes:
         return body

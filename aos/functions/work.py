@@ -32,7 +32,7 @@ async def route(messages: Sequence[func.ServiceBusMessage]) -> None:
         except MalformedMessage as error:
             await running.kernel.dead_letters.add_unreadable(delivery.body, error, at=delivery.enqueued)
             continue
-        await running.kernel.mailbox.fan_out(event, running.registry.subscribers(event))
+        await running.messages.route(event)
 
 
 async def give_up(message: func.ServiceBusMessage) -> None:

@@ -35,6 +35,13 @@ class Mailbox:
         """
         await self._bus.send([self._outbound(message, at)])
 
+    async def publish(self, event: Message) -> None:
+        """Put an event with a `topic` on the events topic."""
+        outbound = OutboundMessage(
+            entity=self._settings.events, body=event.encode(), message_id=_digest(event), subject=event.type
+        )
+        await self._bus.send([outbound])
+
     async def fan_out(self, event: Message, addresses: Iterable[str]) -> None:
         """Give each of the addressed agents its copy of a topic event."""
         copies = [self._outbound(replace(event, to=address), None) for address in addresses]
