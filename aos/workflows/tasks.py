@@ -13,6 +13,7 @@ from aos.kernel.kernel import Kernel
 from aos.kernel.message import Message
 from aos.kernel.ports import Clock, Ids
 from aos.workflows.task_agent import CANCEL, SUBMITTED, TYPE
+from aos.workflows.task_detail import detail
 from aos.workflows.task_index import TaskIndex
 from aos.workflows.task_state import TaskRequest, TaskState
 
@@ -89,20 +90,7 @@ class Tasks:
         head = await self._kernel.heads.read(f"{TYPE}:{task_id}")
         if head is None:
             return {**await self._announced(task_id), "version": 0, "participants": [], "events": []}
-        state = TaskState.model_validate_json(head.state)
-        content = state.model_dump(mode="json", exclude={"request"})
-        request = state.request.model_dump(mode="json") if state.request else {}
-        participants = list(content.pop("participants").values())
-        end = state.finished_at or self._clock.now()
-        duration = (end - state.created_at).total_seconds() if state.created_at else 0.0
-        return {
-            "id": task_id,
-            **request,
-            **content,
-            "version": head.version,
-            "participants": participants,
-            "duration_seconds": round(duration, 3),
-        }
+        return detail(task_id, head.version, TaskState.model_validate_json(head.state), self._clock.now())
 
     async def cancel(self, task_id: str, reason: str) -> None:
         """Ask a task to stop. Raises `NotFound`."""

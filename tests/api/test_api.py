@@ -223,3 +223,32 @@ async def test_the_api_describes_itself(api: httpx.AsyncClient) -> None:
     schema = (await api.get("/api/v1/openapi.json")).json()
     assert "/api/v1/tasks" in schema["paths"]
     assert (await api.get("/api/v1/docs")).status_code == 200
+
+
+async def test_a_finished_task_shows_who_did_what_and_how_well(world: MemorySystem, api: httpx.AsyncClient) -> None:
+    submitted = (await api.post("/api/v1/tasks", json={**TASK, "owner": "shop"})).json()
+    started = await api.post(f"/api/v1/tasks/{submitted['id']}/execute")
+    assert (started.status_code, started.json()["progress_url"]) == (202, f"/api/v1/tasks/{submitted['id']}/progress")
+    await world.settle()
+    task = (await api.get(f"/api/v1/tasks/{submitted['id']}")).json()
+    assert task["assigned_agents"] == ["left", "right", "boss"]
+    assert set(task["agent_results"]) == {"left", "right", "boss"}
+    assert (task["created_by"], task["success_rate"], task["summary"]) == ("shop", 1.0, "summed")
+    assert task["output"] == task["result"]
+    assert task["completed_at"] is not None
+    listed = (await api.get("/api/v1/tasks?status=completed")).json()
+    assert (listed["total"], listed["tasks"][0]["id"]) == (1, submitted["id"])
+    assert (await api.post(f"/api/v1/tasks/{submitted['id']}/cancel")).status_code == 202
+    assert (await api.get("/api/v1/agents?agent_type=counter")).json()["total"] == 1
+
+
+async def test_metrics_count_tasks_and_agents(world: MemorySystem, api: httpx.AsyncClient) -> None:
+    await api.post("/api/v1/tasks", json=TASK)
+    active = (await api.get("/api/v1/system/metrics")).json()
+    assert (active["active_tasks"], active["total_tasks"], active["active_agents"]) == (1, 1, 0)
+    await world.settle()
+    metrics = (await api.get("/api/v1/system/metrics")).json()
+    assert (metrics["active_tasks"], metrics["completed_tasks"], metrics["active_agents"]) == (0, 1, 4)
+    assert metrics["memory_usage_bytes"] > 0
+    assert 0 <= metrics["memory_usage_percent"] <= 100
+    assert metrics["usage"]["table_operations"] > 0

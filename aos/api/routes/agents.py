@@ -38,11 +38,12 @@ class Letter(BaseModel):
 async def page(
     request: Request,
     type: str | None = None,
+    agent_type: str | None = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> dict[str, Any]:
     """Agents: the registered single ones first, then those of types of many."""
-    agents, following = await system_of(request).directory.page(type=type, limit=limit, cursor=cursor)
+    agents, following = await system_of(request).directory.page(type=type or agent_type, limit=limit, cursor=cursor)
     return {"agents": agents, "total": len(agents), "cursor": following}
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
 from aos import __version__
 from aos.api.access import system_of
+from aos.kernel.meter import process_total
+from aos.telemetry.host_metrics import host_metrics
 
 router = APIRouter(tags=["system"])
 seed_router = APIRouter(tags=["system"])
@@ -58,6 +61,25 @@ async def status(request: Request, response: Response) -> dict[str, Any]:
     found = await system_of(request).get_system_status()
     response.status_code = 200 if found["status"] == "operational" else 503
     return found
+
+
+@router.get("/system/metrics")
+async def metrics(request: Request) -> dict[str, Any]:
+    """This host's processor and memory, the tasks by status (of the newest 1,000), and what was used."""
+    system = system_of(request)
+    tasks, _ = await system.task_index.page(limit=1_000)
+    by_status = Counter(task["status"] for task in tasks)
+    agents = await system.list_agents()
+    return {
+        **host_metrics(),
+        "active_tasks": by_status["running"] + by_status["pending"],
+        "total_tasks": len(tasks),
+        "completed_tasks": by_status["completed"],
+        "failed_tasks": by_status["failed"],
+        "active_agents": sum(agent["version"] > 0 for agent in agents),
+        "usage": process_total.to_json(),
+        "timestamp": system.adapters.clock.now().isoformat(),
+    }
 
 
 @router.get("/system/task-types")

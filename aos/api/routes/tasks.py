@@ -49,9 +49,9 @@ async def page(
 ) -> dict[str, Any]:
     """Tasks, newest first."""
     tasks, following = await system_of(request).task_index.page(
-        status=status, task_type=task_type, owner=owner, limit=limit, cursor=cursor
+        status=status.value if status else None, task_type=task_type, owner=owner, limit=limit, cursor=cursor
     )
-    return {"tasks": tasks, "cursor": following}
+    return {"tasks": tasks, "total": len(tasks), "cursor": following}
 
 
 @router.get("/tasks/{task_id}")
@@ -71,6 +71,18 @@ async def progress(task_id: str, request: Request) -> dict[str, Any]:
         "elapsed_time": task.get("duration_seconds", 0.0),
         "participants": [{"agent": part["agent"], "status": part["status"]} for part in task.get("participants", [])],
         "events": task.get("events", []),
+    }
+
+
+@router.post("/tasks/{task_id}/execute", status_code=202)
+async def execute(task_id: str, request: Request) -> dict[str, Any]:
+    """Where to follow a task. Every task is executed as soon as it is submitted; this starts nothing new."""
+    task = await system_of(request).tasks.detail(task_id)
+    return {
+        "task_id": task_id,
+        "status": task["status"],
+        "message": "The task is executed from its submission on.",
+        "progress_url": f"/api/v1/tasks/{task_id}/progress",
     }
 
 
