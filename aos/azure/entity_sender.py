@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
+_CLOSING = 5.0
+"""Seconds for a goodbye."""
+
 _LASTING = frozenset({"busy", "denied", "exists", "invalid", "missing", "too_large"})
 """Kinds of error that a new connection would meet again."""
 
@@ -93,7 +96,8 @@ class EntitySender:
         while self._broken:
             sender = self._broken.pop()
             try:
-                await sender.close()
+                async with asyncio.timeout(_CLOSING):
+                    await sender.close()
             except Exception as error:  # noqa: BLE001  # it is given up: whatever its close says changes nothing
                 _logger.debug("Closing a broken sender to %s failed: %s.", self._entity, type(error).__name__)
 

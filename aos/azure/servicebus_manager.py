@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
 
 from aos.azure.bus import AzureMessageBus
-from aos.azure.errors import BUS, translated
+from aos.azure.errors import BUS, comes_from_azure, translated
 from aos.azure.identity import Opened, ServiceBusConnection, servicebus_connection
 from aos.azure.per_loop import PerLoop
 from aos.kernel.ambient import RandomIds
@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
+_ADMIN_OPTIONS: Mapping[str, Any] = {
+    "connection_timeout": 10,
+    "read_timeout": 30,
+    "retry_total": 3,
+    "retry_backoff_max": 8,
+}
+
 Process = Callable[[dict[str, Any]], Awaitable[None]]
 
 
@@ -35,6 +42,7 @@ class ServiceBusManager:
     Args:
         connection: Where the namespace is, and who we are there; None where none is configured.
         ids: Gives ids to messages.
+        admin_connection: For administration, where it has an address of its own, as in an emulator.
         admin_options: For the SDK's administration client.
         **options: For the SDK's messaging client.
     """
@@ -44,16 +52,17 @@ class ServiceBusManager:
         connection: ServiceBusConnection | None,
         *,
         ids: Ids | None = None,
+        admin_connection: ServiceBusConnection | None = None,
         admin_options: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> None:
         self._configured = connection is not None
         self._ids = ids or RandomIds()
         if connection is not None:
+            admin = admin_connection or connection
+            merged = {**_ADMIN_OPTIONS, **(admin_options or {})}
             self._bus = AzureMessageBus(connection, **options)
-            self._clients = PerLoop(
-                lambda: _Clients(connection.open_admin(**(admin_options or {})), connection.open_client(**options))
-            )
+            self._clients = PerLoop(lambda: _Clients(admin.open_admin(**merged), connection.open_client(**options)))
 
     @classmethod
     def from_connection_string(cls, connection_string: str, **options: Any) -> ServiceBusManager:
@@ -281,8 +290,14 @@ class _Clients:
 
 
 async def _give_back(receiver: ServiceBusReceiver, messages: list[ServiceBusReceivedMessage]) -> None:
+    """Best effort, while an error is on its way: a message that cannot be given back returns when its lock ends."""
     for message in messages:
-        await receiver.abandon_message(message)
+        try:
+            await receiver.abandon_message(message)
+        except Exception as error:
+            if not comes_from_azure(error):
+                raise
+            _logger.warning("Message %s could not be given back (%s).", message.message_id, type(error).__name__)
 
 
 def _describe(message: ServiceBusReceivedMessage) -> dict[str, Any]:
