@@ -218,7 +218,9 @@ class Connection(asyncio.Protocol):
             self._on_session_frame(channel, body, frame)
 
     def _on_sasl(self, body: SaslInit) -> None:
-        if self._header_sent or body.mechanism not in _MECHANISMS:
+        if self._header_sent:
+            raise FramingFault("SASL is over once AMQP has begun")
+        if body.mechanism not in _MECHANISMS:
             self._send_sasl(SaslOutcome(1, None))
             self._shut()
             return

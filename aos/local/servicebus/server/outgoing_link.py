@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from aos.local.servicebus.server.session import Session
 
 SETTLED = 1
-_PORTION = 64
+# How many messages are taken from the engine before the room for more is looked at again.
+_PORTION = 8
 _REASON = "DeadLetterReason"
 _DESCRIPTION = "DeadLetterErrorDescription"
 
