@@ -22,13 +22,12 @@ from aos.kernel.kernel import Kernel
 from aos.kernel.meter import process_total
 from aos.messaging.app_agent import AppAgent
 from aos.messaging.message_bus import MessageBus
-from aos.messaging.requests import RequestDesk
+from aos.messaging.requests import RequestDesk, Services
 from aos.storage.artifacts import Artifacts
 from aos.storage.documents import Documents
 from aos.telemetry.heartbeat import Heartbeat
 from aos.workflows.task_agent import TaskAgent
 from aos.workflows.task_index import TaskIndex
-from aos.workflows.task_state import TaskRequest
 from aos.workflows.tasks import Tasks
 
 _PATIENCE = 5.0
@@ -92,7 +91,17 @@ class AgentOperatingSystem:
         self.directory = Directory(self.kernel, registry, agent_index, adapters.clock, adapters.ids)
         self.messages = MessageBus(self.kernel.mailbox, registry, adapters.clock, adapters.ids)
         self.heartbeat = Heartbeat(adapters.tables, adapters.clock, adapters.ids)
-        self.requests = RequestDesk(self)
+        self.requests = RequestDesk(
+            Services(
+                directory=self.directory,
+                tasks=self.tasks,
+                documents=self.documents,
+                dead_letters=self.kernel.dead_letters,
+                bus=adapters.bus,
+                clock=adapters.clock,
+                status=self.get_system_status,
+            )
+        )
 
     async def initialize(self) -> None:
         """Look whether storage answers and be seen as alive. Raises `StoreUnavailable`."""
@@ -120,11 +129,7 @@ class AgentOperatingSystem:
 
     async def list_agents(self) -> list[dict[str, Any]]:
         """All agents."""
-        agents, cursor = await self.directory.page(limit=1_000)
-        while cursor is not None:
-            more, cursor = await self.directory.page(limit=1_000, cursor=cursor)
-            agents += more
-        return agents
+        return await self.directory.all()
 
     async def process_event(self, event: Mapping[str, Any]) -> str:
         """Put an event into its agent's mailbox.
@@ -160,9 +165,7 @@ class AgentOperatingSystem:
 
     async def execute_workflow(self, name: str, inputs: Mapping[str, Any]) -> str:
         """Submit a task of the kind `name`; `inputs` are the fields of `TaskRequest`. Returns the task's id."""
-        task_type = self.registry.task_type(name)
-        request = TaskRequest.model_validate({"title": task_type.title, **inputs, "task_type": name})
-        return (await self.tasks.submit(request))[0]
+        return await self.tasks.execute(name, inputs)
 
     def make_decision(self, question: str, options: Sequence[Option], weights: Mapping[str, float]) -> Decision:
         """Weigh options by criteria. See `aos.governance.decision.weigh`."""

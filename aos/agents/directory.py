@@ -49,6 +49,14 @@ class Directory:
         shown += [await self.status(address) for address in addresses if address not in listed]
         return shown, following
 
+    async def all(self) -> list[dict[str, Any]]:
+        """All agents."""
+        agents, cursor = await self.page(limit=1_000)
+        while cursor is not None:
+            more, cursor = await self.page(limit=1_000, cursor=cursor)
+            agents += more
+        return agents
+
     async def status(self, address: str) -> dict[str, Any]:
         """One agent: who it is, and how its life has gone so far.
 

@@ -9,33 +9,48 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from aos import __version__
+from aos.agents.directory import Directory
+from aos.kernel.deadletter import DeadLetters
 from aos.kernel.errors import AosError, InfrastructureError, InvalidInput
 from aos.kernel.message import format_time
-from aos.kernel.ports import OutboundMessage
+from aos.kernel.ports import Clock, MessageBus, OutboundMessage
 from aos.messaging import contract
 from aos.messaging.app_agent import PRIORITIES, QUERY, app_address
 from aos.messaging.contract import AOSMessage, ErrorCode, MessageType, answer_to
 from aos.messaging.names import response_queue
-
-if TYPE_CHECKING:
-    from aos.system import AgentOperatingSystem
+from aos.storage.documents import Documents
+from aos.workflows.tasks import Tasks
 
 log = logging.getLogger("aos.requests")
 
 Answer = tuple[str, dict[str, Any]] | None
 
 
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the desk answers from. `status` tells how the system is."""
+
+    directory: Directory
+    tasks: Tasks
+    documents: Documents
+    dead_letters: DeadLetters
+    bus: MessageBus
+    clock: Clock
+    status: Callable[[], Awaitable[dict[str, Any]]]
+
+
 class RequestDesk:
     """Handles requests of the wire contract."""
 
-    def __init__(self, system: AgentOperatingSystem) -> None:
-        self._system = system
+    def __init__(self, services: Services) -> None:
+        self._services = services
         self._handlers: dict[str, tuple[Callable[[AOSMessage], Awaitable[Answer]], ErrorCode]] = {
             MessageType.SYSTEM_PING: (self._ping, ErrorCode.PROCESSING_ERROR),
             MessageType.SYSTEM_HEALTH: (self._health, ErrorCode.HEALTH_CHECK_ERROR),
@@ -63,7 +78,7 @@ class RequestDesk:
             request = AOSMessage.model_validate_json(body)
         except ValidationError as error:
             problem = InvalidInput(f"Not a request of the wire contract: {_first(error)}", code="malformed_message")
-            await self._system.kernel.dead_letters.add_unreadable(body, problem)
+            await self._services.dead_letters.add_unreadable(body, problem)
             return
         if self._is_late(request):
             log.warning("request was too late", extra={"message_id": request.header.message_id})
@@ -76,7 +91,7 @@ class RequestDesk:
         sent = request.header.timestamp
         if sent.tzinfo is None:
             return False
-        return sent + timedelta(seconds=request.header.ttl_seconds) < self._system.adapters.clock.now()
+        return sent + timedelta(seconds=request.header.ttl_seconds) < self._services.clock.now()
 
     async def _answer(self, request: AOSMessage) -> Answer:
         kind = request.header.message_type
@@ -96,7 +111,7 @@ class RequestDesk:
             return _error(code, f"The payload of {kind!r} is not right: {_first(error)}")
 
     async def _send(self, request: AOSMessage, answer: tuple[str, dict[str, Any]], traceparent: str | None) -> None:
-        reply = answer_to(request.header, answer[0], answer[1], self._system.adapters.clock.now())
+        reply = answer_to(request.header, answer[0], answer[1], self._services.clock.now())
         outbound = OutboundMessage(
             entity=response_queue(request.header.source, request.header.reply_to),
             body=json.dumps(reply, ensure_ascii=False).encode(),
@@ -106,19 +121,19 @@ class RequestDesk:
             content_type="application/json",
             properties={"traceparent": traceparent} if traceparent else {},
         )
-        await self._system.adapters.bus.send([outbound])
+        await self._services.bus.send([outbound])
 
     async def _ping(self, _: AOSMessage) -> Answer:
-        now = format_time(self._system.adapters.clock.now())
+        now = format_time(self._services.clock.now())
         return MessageType.SYSTEM_PONG, {"type": "pong", "timestamp": now, "system": "AOS", "version": __version__}
 
     async def _health(self, _: AOSMessage) -> Answer:
-        return MessageType.SYSTEM_HEALTH_RESPONSE, await self._system.get_system_status()
+        return MessageType.SYSTEM_HEALTH_RESPONSE, await self._services.status()
 
     async def _query(self, request: AOSMessage) -> Answer:
         query = contract.AgentQuery.model_validate(request.payload)
-        self._system.directory.expect(query.agent_id)
-        await self._system.directory.send(
+        self._services.directory.expect(query.agent_id)
+        await self._services.directory.send(
             app_address(request.header.source),
             QUERY,
             request.model_dump(mode="json"),
@@ -129,36 +144,36 @@ class RequestDesk:
         return None
 
     async def _list(self, _: AOSMessage) -> Answer:
-        return MessageType.AGENT_STATUS, {"agents": await self._system.list_agents()}
+        return MessageType.AGENT_STATUS, {"agents": await self._services.directory.all()}
 
     async def _status(self, request: AOSMessage) -> Answer:
         wanted = contract.AgentStatusRequest.model_validate(request.payload)
-        return MessageType.AGENT_STATUS, await self._system.directory.status(wanted.agent_id)
+        return MessageType.AGENT_STATUS, await self._services.directory.status(wanted.agent_id)
 
     async def _storage_get(self, request: AOSMessage) -> Answer:
         container, key = _place(request)
-        data = await self._system.documents.load(container, key)
+        data = await self._services.documents.load(container, key)
         return _stored("get", success=data is not None, data=data, error=None if data is not None else "not found")
 
     async def _storage_set(self, request: AOSMessage) -> Answer:
         container, key = _place(request)
-        await self._system.documents.save(container, key, request.payload.get("value"))
+        await self._services.documents.save(container, key, request.payload.get("value"))
         return _stored("set", success=True)
 
     async def _storage_delete(self, request: AOSMessage) -> Answer:
         container, key = _place(request)
-        return _stored("delete", success=await self._system.documents.delete(container, key))
+        return _stored("delete", success=await self._services.documents.delete(container, key))
 
     async def _storage_list(self, request: AOSMessage) -> Answer:
         operation = contract.StorageOperation.model_validate(request.payload)
-        keys = await self._system.documents.list_keys(operation.container, operation.prefix or "")
+        keys = await self._services.documents.list_keys(operation.container, operation.prefix or "")
         return _stored("list", success=True, keys=keys)
 
     async def _workflow_execute(self, request: AOSMessage) -> Answer:
         execute = contract.WorkflowExecute.model_validate(request.payload)
         try:
             inputs = {"owner": request.header.source, **execute.inputs}
-            task_id = await self._system.execute_workflow(execute.workflow_name, inputs)
+            task_id = await self._services.tasks.execute(execute.workflow_name, inputs)
         except (AosError, ValidationError) as error:
             if isinstance(error, InfrastructureError):
                 raise
@@ -169,7 +184,7 @@ class RequestDesk:
 
     async def _workflow_status(self, request: AOSMessage) -> Answer:
         reference = contract.WorkflowReference.model_validate(request.payload)
-        task = await self._system.tasks.detail(reference.workflow_id)
+        task = await self._services.tasks.detail(reference.workflow_id)
         result = contract.WorkflowResult(
             workflow_id=reference.workflow_id,
             status=task["status"],
@@ -181,7 +196,7 @@ class RequestDesk:
 
     async def _workflow_cancel(self, request: AOSMessage) -> Answer:
         reference = contract.WorkflowReference.model_validate(request.payload)
-        await self._system.tasks.cancel(reference.workflow_id, f"cancelled by {request.header.source}")
+        await self._services.tasks.cancel(reference.workflow_id, f"cancelled by {request.header.source}")
         return MessageType.WORKFLOW_STATUS, {"workflow_id": reference.workflow_id, "status": "cancelling"}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -84,6 +85,12 @@ class Tasks:
             )
         )
         return bound, bound == task_id
+
+    async def execute(self, name: str, inputs: Mapping[str, Any]) -> str:
+        """Submit a task of the kind `name`, `inputs` being further fields of `TaskRequest`; returns its id."""
+        task_type = self._registry.task_type(name)
+        request = TaskRequest.model_validate({"title": task_type.title, **inputs, "task_type": name})
+        return (await self.submit(request))[0]
 
     async def detail(self, task_id: str) -> dict[str, Any]:
         """A task with everything known of it. Raises `NotFound`."""
