@@ -121,7 +121,7 @@ async def test_a_stream_that_fails_underway_is_never_continued_by_another(fault:
 
         async def watch() -> None:
             async for delta in pair.router.stream(ASK, QUICK):
-                text.append(delta.text if isinstance(delta, TextDelta) else "(end)")
+                text.append(delta.text if isinstance(delta, TextDelta) else "(end)")  # noqa: PERF401 - lasts past errors
 
         with pytest.raises(e.ModelError) as caught:
             await watch()
