@@ -76,6 +76,7 @@ class TransferLoad:
         self.reconnects = 0
         self.repeated_receipts = 0
         self._wanted: int | None = None
+        self._moved = asyncio.Event()
 
     @property
     def done(self) -> int:
@@ -100,8 +101,17 @@ class TransferLoad:
         """Wait until all that was asked for before a moment is done; when the last of it was."""
         asked = [transfer for transfer in self.transfers if transfer.asked < before]
         while any(transfer.done is None for transfer in asked):
-            await asyncio.sleep(0.01)
+            await self._moves()
         return max((transfer.done or 0.0 for transfer in asked), default=before)
+
+    async def reached(self, done: int) -> None:
+        """Wait until so many transfers are done."""
+        while self.done < done:
+            await self._moves()
+
+    async def _moves(self) -> None:
+        self._moved.clear()
+        await self._moved.wait()
 
     def _finished(self) -> bool:
         return self._wanted is not None and len(self.transfers) >= self._wanted and not self._open
@@ -117,6 +127,7 @@ class TransferLoad:
             for message in messages:
                 self._receipt(json.loads(bytes(message.body)), now)
             if messages:
+                self._moved.set()
                 await receiver.complete(messages)
 
     def _ask_more(self) -> list[int]:
@@ -152,9 +163,7 @@ class TransferLoad:
             to=transfer.payer,
             data={"number": number, "to": transfer.payee, "amount": transfer.amount},
         )
-        return OutgoingMessage(
-            message.encode(), message_id=f"{transfer.payer}-{number}", session_id=transfer.payer
-        )
+        return OutgoingMessage(message.encode(), message_id=f"{transfer.payer}-{number}", session_id=transfer.payer)
 
 
 async def audit(http: httpx.AsyncClient, load: TransferLoad) -> Ledger:

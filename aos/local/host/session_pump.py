@@ -125,7 +125,10 @@ class SessionPump:
             async with self._delivery.renewing(session.locked_until, session.renew):
                 while messages := await self._next(slot):
                     self._delivery.received(messages)
-                    await self._delivery.handle(messages, session)
+                    if not await self._delivery.handle(messages, session):
+                        # Later messages may have arrived meanwhile, and would now come before those given back.
+                        # Closing gives these back too, so that whoever has the session next finds all in order.
+                        break
         except InfrastructureError as error:
             facts = {"function": self.function_name, "session": session.session_id, "reason": error.code}
             level = logging.DEBUG if isinstance(error, BusUnavailable) else logging.WARNING

@@ -111,6 +111,20 @@ async def test_a_session_that_waits_takes_the_place_of_an_idle_one_at_once(
             assert await next_seen("mailbox") == ("mailbox", f"s{session}", ["x"])
 
 
+async def test_what_comes_while_a_message_fails_is_delivered_after_it_again(
+    start_host: StartHost, broker: BrokerServer, client: MultiplexedReceiver
+) -> None:
+    async with start_host(broker.connection_string), asyncio.timeout(10):
+        await client.send("mailboxes", [OutgoingMessage(b"fail once", session_id="s")])
+        assert await next_seen("mailbox") == ("mailbox", "s", ["fail once"])
+        await client.send("mailboxes", [OutgoingMessage(b"later", session_id="s")])
+        app_module().gate.set()
+        order: list[str] = []
+        while len(order) < 2:
+            order += (await next_seen("mailbox"))[2]
+    assert order == ["fail once", "later"]
+
+
 async def test_no_more_sessions_run_at_once_than_allowed(
     start_host: StartHost, broker: BrokerServer, client: MultiplexedReceiver
 ) -> None:

@@ -147,7 +147,7 @@ async def test_a_batch_is_completed_together_and_an_idle_session_given_back() ->
         assert pump.held == 0
 
 
-async def test_single_messages_go_one_by_one_and_a_failure_is_abandoned() -> None:
+async def test_single_messages_go_one_by_one_and_after_a_failure_the_session_is_given_back() -> None:
     source = FakeSource()
     source.offer("a", b"good", b"bad", b"good")
 
@@ -156,7 +156,7 @@ async def test_single_messages_go_one_by_one_and_a_failure_is_abandoned() -> Non
             raise ValueError("bad")
 
     async with _pump(source, call, BusLimits(), many=False):
-        assert [await source.notes.get() for _ in range(3)] == ["complete a0", "abandon a1", "complete a2"]
+        assert [await source.notes.get() for _ in range(3)] == ["complete a0", "abandon a1", "close a"]
 
 
 async def test_without_auto_complete_nothing_is_settled() -> None:
