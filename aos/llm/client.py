@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     from aos.kernel.ports import Clock, Ids
 
-_GOODBYE = 2.0
+_GOODBYE = 1.0
 
 
 @dataclass(slots=True)
