@@ -45,15 +45,15 @@ def measure(entity: Entity) -> tuple[dict[str, Value], int]:
     size = 4 + 2 * (_units(entity.partition) + _units(entity.row))
     for name, value in values.items():
         size += _name_sizes.get(name) or _name_size(name)
-        kind = type(value)
-        if kind is str:
-            length = 2 * _units(value)  # type: ignore[arg-type]  # narrowed by `kind`, which is faster
+        # The usual kinds first, and without a call: this runs for every property that is written.
+        if isinstance(value, str):
+            length = 2 * (len(value) if value.isascii() else _units(value))
             if length > MAX_PROPERTY:
                 raise _too_large(name, length)
             size += 4 + length
-        elif kind is bool:
+        elif isinstance(value, bool):
             size += 1
-        elif kind is float:
+        elif isinstance(value, int) and -_INT64 <= value < _INT64:
             size += 8
         else:
             size += _size(name, value, values)
@@ -82,11 +82,11 @@ def _encoded(value: Value) -> int:
 
 
 def _size(name: str, value: Value, values: dict[str, Value]) -> int:
-    """Bytes of a whole number, binary or time; a time is put into `values` as it is stored."""
-    if isinstance(value, int):
-        if not -_INT64 <= value < _INT64:
-            raise InvalidInput(f"Property {name!r} is {value}: a whole number must fit 64 bits. Store it as text.")
+    """Bytes of a less usual value; a time is put into `values` as it is stored."""
+    if isinstance(value, float):
         return 8
+    if isinstance(value, int):
+        raise InvalidInput(f"Property {name!r} is {value}: a whole number must fit 64 bits. Store it as text.")
     if isinstance(value, bytes):
         if len(value) > MAX_PROPERTY:
             raise _too_large(name, len(value))

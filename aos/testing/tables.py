@@ -98,7 +98,10 @@ class MemoryTableStore:
         return self._tables.get(_check_table(table), {}).get(partition)
 
     def _open(self, table: str, partition: str) -> Partition:
-        return self._tables.setdefault(_check_table(table), {}).setdefault(partition, Partition())
+        rows = self._find(table, partition)
+        if rows is None:
+            rows = self._tables.setdefault(_check_table(table), {})[partition] = Partition()
+        return rows
 
     def _apply(self, operation: Operation, rows: Partition, values: dict[str, Value], size: int) -> str | None:
         if isinstance(operation, Delete):
