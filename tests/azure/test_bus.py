@@ -279,3 +279,13 @@ async def test_a_send_that_is_cancelled_leaves_no_half_used_sender(bus: AzureMes
     broker.bus.faults.clear()
     await bus.send([outbound(queue, 2)])
     assert [one.message.message_id for one in arrived(broker, queue)][-1] == "m2"
+
+
+async def test_a_bus_that_says_nothing_is_given_up_in_time(another: Another, broker: BrokerThread) -> None:
+    bus, queue = another(patience=0.2, retry_total=0), broker.queue()
+    broker.bus.faults.add(
+        Fault(kind=FaultKind.DELAY, entity=queue, operation="send", delay=timedelta(seconds=30), times=None)
+    )
+    with pytest.raises(BusUnavailable):
+        await bus.send([outbound(queue)])
+    broker.bus.faults.clear()

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from aos.azure.identity import Identity, servicebus_connection, storage_connection
+from aos.azure.identity import Identity, open_vault, servicebus_connection, storage_connection
 from aos.kernel.errors import SettingInvalid, SettingMissing
 
 KEY = "c2VjcmV0"
@@ -168,3 +168,10 @@ async def test_clients_with_an_identity_own_their_credential(identity: Identity,
     for opened in (storage.open_tables(), storage.open_blobs(), bus.open_client(), bus.open_admin()):
         assert type(opened.credential).__name__ == kind
         await opened.close()
+
+
+async def test_a_vault_is_opened_with_the_identity() -> None:
+    opened = open_vault("https://one.vault.azure.net", Identity(managed=True))
+    assert opened.client.vault_url == "https://one.vault.azure.net"
+    assert type(opened.credential).__name__ == "ManagedIdentityCredential"
+    await opened.close()

@@ -135,6 +135,12 @@ async def test_a_write_throttled_for_a_moment_goes_through(broken: Store) -> Non
     assert usage.table_operations == 3, "each try is on the bill"
 
 
+async def test_a_table_that_keeps_vanishing_is_unavailable(broken: Store) -> None:
+    store, _ = await broken(answers(404, "TableNotFound"), None, answers(404, "TableNotFound"))
+    with pytest.raises(StoreUnavailable, match="deleted meanwhile"):
+        await store.commit("agents", [Upsert(Entity("p", "r", {}))])
+
+
 @pytest.mark.parametrize("fault", [not_connected, answer_lost, answers(503, "ServerBusy")])
 async def test_a_read_is_tried_again(broken: Store, fault: Fault) -> None:
     store, _ = await broken(fault)
