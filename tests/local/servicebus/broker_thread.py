@@ -73,6 +73,6 @@ class BrokerThread:
         name = f"sub-{next(self._names)}"
         self.call(
             self.bus.create_subscription,
-            SubscriptionDescription(topic=topic, name=name, **properties, **({"rules": rules} if rules else {})),
+            SubscriptionDescription(topic=topic, name=name, rules=rules or None, **properties),
         )
         return name

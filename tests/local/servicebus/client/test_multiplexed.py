@@ -20,6 +20,7 @@ from aos.local.servicebus.client import (
     MultiplexedReceiver,
     Multiplexer,
     OutgoingMessage,
+    ReceivedMessage,
     RequestRefused,
     SessionCannotBeLocked,
     SessionLockLost,
@@ -262,7 +263,7 @@ async def test_large_messages_and_topics(client: MultiplexedReceiver) -> None:
     body = bytes(range(256)) * 3_000
     await client.send("events", [OutgoingMessage(body), OutgoingMessage(body), OutgoingMessage(b"small")])
     receiver = await client.receiver("events/Subscriptions/all")
-    received = []
+    received: list[ReceivedMessage] = []
     while len(received) < 3:
         received += await receiver.receive(3, 1)
     assert [message.body for message in received] == [body, body, b"small"]
