@@ -24,6 +24,7 @@ from aos.llm.request import EmbeddingRequest, ModelRequest
 from aos.llm.response import Delta, EmbeddingResponse, ModelResponse, ReasoningDelta, StreamEnd, TextDelta
 from aos.llm.route import CallContext, Route
 from aos.llm.router_settings import RouterSettings
+from aos.llm.spending import SpendingLog
 from aos.llm.statistics import Statistics
 from aos.llm.strategies import Circumstances, Ranked, order, strategy_of
 from aos.llm.streaming import stream_course
@@ -67,6 +68,7 @@ class ModelRouter:
         statistics: What was done so far.
         cache: Answers to identical prompts.
         budgets: None where none is in force.
+        spending: The record of all calls, where it is kept.
     """
 
     def __init__(
@@ -95,7 +97,12 @@ class ModelRouter:
         if self.settings.budgets:
             self.budgets = Budgets(self.settings.budgets, ledger, self.clock, self.ids)
         self.cache = AnswerCache(self.clock, tables, entries=self.settings.cache_entries)
-        office = TicketOffice(self.health, self.limits, self.budgets, self.statistics, self.settings, self.clock)
+        self.spending: SpendingLog | None = None
+        if self.settings.record_spending and tables is not None:
+            self.spending = SpendingLog(tables, self.clock, self.ids)
+        office = TicketOffice(
+            self.health, self.limits, self.budgets, self.statistics, self.settings, self.clock, self.spending
+        )
         self._services = CourseServices(
             office=office,
             catalogue=self.catalogue,

@@ -28,6 +28,7 @@ class RouterSettings(BaseModel):
         concurrency: Calls at a time to a provider whose profile does not say; `queue` more may wait.
         assumed_latency: Of models that were not asked yet.
         cache_entries: Answers kept in this process.
+        record_spending: Write each call down in a table (`aos.llm.spending`): one storage transaction more.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
@@ -51,3 +52,4 @@ class RouterSettings(BaseModel):
     queue: int = Field(default=256, ge=0)
     assumed_latency: float = Field(default=1.5, gt=0)
     cache_entries: int = Field(default=256, ge=0)
+    record_spending: bool = False

@@ -13,6 +13,7 @@ from aos.llm.limits import Load, ProviderLimits
 from aos.llm.response import Cost, RateLimits, Usage
 from aos.llm.route import CallContext
 from aos.llm.router_settings import RouterSettings
+from aos.llm.spending import SpendingLog
 from aos.llm.statistics import Statistics
 from aos.reliability.bulkhead import Bulkhead
 from aos.reliability.errors import CircuitBreakerOpenError
@@ -71,8 +72,11 @@ class Ticket:
         if self._leave(usage, rate_limits):
             office = self._office
             office.health.succeeded(self.candidate, self._admission, seconds)
-            office.statistics.succeeded(*self.candidate.key, seconds, usage, None if cost is None else cost.usd)
+            usd = None if cost is None else cost.usd
+            office.statistics.succeeded(*self.candidate.key, seconds, usage, usd)
             await self._settle(usage)
+            if office.spending is not None:
+                await office.spending.record(*self.candidate.key, usage, usd, seconds, success=True)
         return cost
 
     async def failed(self, error: ModelError) -> float:
@@ -88,6 +92,8 @@ class Ticket:
         office.health.failed(self.candidate, self._admission, error)
         office.statistics.failed(*self.candidate.key, usd)
         await self._settle(usage)
+        if office.spending is not None:
+            await office.spending.record(*self.candidate.key, usage or Usage(), usd, self.elapsed, success=False)
         return usd
 
     async def abandoned(self, usage: Usage | None = None) -> None:
@@ -128,6 +134,7 @@ class TicketOffice:
         statistics: What is told of each try.
         settings: For estimates.
         clock: The time.
+        spending: Where each try is written down; None where that is not wanted.
     """
 
     def __init__(
@@ -138,6 +145,7 @@ class TicketOffice:
         statistics: Statistics,
         settings: RouterSettings,
         clock: Clock,
+        spending: SpendingLog | None = None,
     ) -> None:
         self.health = health
         self.limits = limits
@@ -145,6 +153,7 @@ class TicketOffice:
         self.statistics = statistics
         self.settings = settings
         self.clock = clock
+        self.spending = spending
 
     async def admit(
         self, candidate: Candidate, needs: Needs, context: CallContext, *, already: float = 0.0, has_place: bool = False
