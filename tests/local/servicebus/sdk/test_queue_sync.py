@@ -314,3 +314,34 @@ def test_what_a_closing_receiver_did_not_take_is_given_back_uncounted(client: Se
     message = fresh.one()
     assert (str(message), message.delivery_count) == ("two", 0)
     fresh.receiver.complete_message(message)
+
+
+def test_an_expired_message_is_a_dead_letter_or_gone(broker: BrokerThread, client: ServiceBusClient) -> None:
+    kept = broker.queue(dead_letter_on_expiration=True)
+    dropped = broker.queue()
+    for name in (dropped, kept):
+        client.get_queue_sender(name).send_messages(ServiceBusMessage("brief", time_to_live=timedelta(seconds=1)))
+    dead = client.get_queue_receiver(kept, sub_queue=ServiceBusSubQueue.DEAD_LETTER)
+    (letter,) = dead.receive_messages(1, max_wait_time=5)
+    assert letter.dead_letter_reason == "TTLExpiredException"
+    dead.complete_message(letter)
+    for name in (kept, dropped):
+        assert broker.call(broker.bus.statistics, name).active == 0
+
+
+def test_a_duplicate_within_the_window_is_accepted_and_dropped(broker: BrokerThread, client: ServiceBusClient) -> None:
+    name = broker.queue(requires_duplicate_detection=True)
+    sender = client.get_queue_sender(name)
+    sender.send_messages([ServiceBusMessage("a", message_id="1"), ServiceBusMessage("b", message_id="2")])
+    sender.send_messages(ServiceBusMessage("a again", message_id="1"))
+    assert broker.call(broker.bus.statistics, name).active == 2
+
+
+def test_a_dead_letter_that_was_forwarded_tells_where_it_died(broker: BrokerThread, client: ServiceBusClient) -> None:
+    graveyard = broker.queue()
+    name = broker.queue(forward_dead_lettered_to=graveyard, max_delivery_count=1)
+    client.get_queue_sender(name).send_messages(ServiceBusMessage("x"))
+    receiver = client.get_queue_receiver(name, max_wait_time=5)
+    receiver.dead_letter_message(receiver.receive_messages(1)[0], reason="r")
+    (letter,) = client.get_queue_receiver(graveyard, max_wait_time=5).receive_messages(1)
+    assert (letter.dead_letter_reason, letter.dead_letter_source) == ("r", name)
