@@ -118,8 +118,9 @@ def _whole(seconds: float) -> int:
     """Seconds as whole microseconds, rounded up: whoever waits for a moment finds it reached."""
     if seconds < 0:
         raise ValueError(f"time cannot go back by {-seconds} s")
-    # What is nearer to a whole number than floating point can tell is that number.
-    return math.ceil(round(seconds * _MICROSECONDS, 3))
+    # What is nearer to a whole number than floating point can tell is that number; but whoever waits for what is left
+    # of a sum of floats must get on, however little it is.
+    return max(math.ceil(round(seconds * _MICROSECONDS, 3)), 1 if seconds else 0)
 
 
 class SeededIds:

@@ -138,3 +138,11 @@ def test_ids_are_unique_and_fit_a_key() -> None:
     assert len(set(made)) == 1_000
     assert all(len(id_) == 32 and id_.isalnum() for id_ in made)
     assert all(0 <= ids.random() < 1 for _ in range(1_000))
+
+
+async def test_the_smallest_wait_moves_the_clock() -> None:
+    clock = VirtualClock()
+    fired: list[float] = []
+    clock.call_later(1e-14, lambda: fired.append(clock.monotonic()))
+    clock.advance(1)
+    assert fired == [1e-06]
