@@ -9,9 +9,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from aos.llm.budgets import Budget, BudgetExceeded
+    from aos.llm.building import build_router, read_configuration
     from aos.llm.client import HttpTransport
     from aos.llm.endpoint import Endpoints
     from aos.llm.errors import ModelError, Outage, Recourse
+    from aos.llm.generation import AIResponse, generate_with_fallback
+    from aos.llm.overview import Overview
+    from aos.llm.prices import Price, Prices
     from aos.llm.provider import ModelProfile, ProviderProfile
     from aos.llm.providers import Providers
     from aos.llm.request import (
@@ -38,12 +43,24 @@ if TYPE_CHECKING:
         ToolCallDelta,
         Usage,
     )
+    from aos.llm.route import CallContext, Degraded, Route, Routes
+    from aos.llm.router import Answered, ModelRouter
+    from aos.llm.router_settings import RouterSettings
+    from aos.llm.thinking import think
     from aos.llm.transport import CallTimes, ModelTransport
+    from aos.llm.tries import AllModelsFailed, ModelsRefused, ModelsUnavailable, NoModelFits, Try
 
 __all__ = [
+    "AIResponse",
+    "AllModelsFailed",
+    "Answered",
+    "Budget",
+    "BudgetExceeded",
+    "CallContext",
     "CallTimes",
     "ChatMessage",
     "Cost",
+    "Degraded",
     "EmbeddingRequest",
     "EmbeddingResponse",
     "Endpoints",
@@ -54,14 +71,24 @@ __all__ = [
     "ModelProfile",
     "ModelRequest",
     "ModelResponse",
+    "ModelRouter",
     "ModelTransport",
+    "ModelsRefused",
+    "ModelsUnavailable",
+    "NoModelFits",
     "Outage",
+    "Overview",
+    "Price",
+    "Prices",
     "ProviderProfile",
     "Providers",
     "ReasoningDelta",
     "ReasoningPart",
     "Recourse",
     "ResponseFormat",
+    "Route",
+    "RouterSettings",
+    "Routes",
     "StreamEnd",
     "StreamRestarted",
     "TextDelta",
@@ -70,10 +97,51 @@ __all__ = [
     "ToolCallDelta",
     "ToolResult",
     "ToolSpec",
+    "Try",
     "Usage",
+    "build_router",
+    "generate_with_fallback",
+    "read_configuration",
+    "think",
 ]
 
 _HOME = {
+    "budgets": (
+        "Budget",
+        "BudgetExceeded",
+    ),
+    "building": (
+        "build_router",
+        "read_configuration",
+    ),
+    "generation": (
+        "AIResponse",
+        "generate_with_fallback",
+    ),
+    "overview": ("Overview",),
+    "prices": (
+        "Price",
+        "Prices",
+    ),
+    "route": (
+        "CallContext",
+        "Degraded",
+        "Route",
+        "Routes",
+    ),
+    "router": (
+        "Answered",
+        "ModelRouter",
+    ),
+    "router_settings": ("RouterSettings",),
+    "thinking": ("think",),
+    "tries": (
+        "AllModelsFailed",
+        "ModelsRefused",
+        "ModelsUnavailable",
+        "NoModelFits",
+        "Try",
+    ),
     "client": ("HttpTransport",),
     "endpoint": ("Endpoints",),
     "errors": ("ModelError", "Outage", "Recourse"),
