@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse
 
 from aos import __version__
 from aos.api import problems
@@ -24,7 +27,7 @@ def create_app(operating_system: AgentOperatingSystem) -> FastAPI:
         version=__version__,
         description="The Agent Operating System. Errors are RFC 9457 problem details with a stable `code`.",
         openapi_url=f"{PREFIX}/openapi.json",
-        docs_url=f"{PREFIX}/docs",
+        docs_url=None,
         redoc_url=None,
     )
     app.state.system = operating_system
@@ -34,4 +37,12 @@ def create_app(operating_system: AgentOperatingSystem) -> FastAPI:
     for routes in (tasks, agents, artifacts, deadletters, system):
         app.include_router(routes.router, prefix=PREFIX)
     app.include_router(system.seed_router, prefix="/api")
+    app.add_api_route(f"{PREFIX}/docs", _docs, include_in_schema=False)
     return app
+
+
+async def _docs(request: Request) -> HTMLResponse:
+    """The docs page. It fetches the schema with the key it was itself opened with."""
+    code = request.query_params.get("code")
+    query = f"?{urlencode({'code': code})}" if code else ""
+    return get_swagger_ui_html(openapi_url=f"{PREFIX}/openapi.json{query}", title="AOS API")

@@ -222,7 +222,9 @@ async def test_what_nobody_foresaw_is_a_500_that_gives_nothing_away(
 async def test_the_api_describes_itself(api: httpx.AsyncClient) -> None:
     schema = (await api.get("/api/v1/openapi.json")).json()
     assert "/api/v1/tasks" in schema["paths"]
-    assert (await api.get("/api/v1/docs")).status_code == 200
+    page = await api.get("/api/v1/docs?code=k1")
+    assert page.status_code == 200
+    assert "/api/v1/openapi.json?code=k1" in page.text
 
 
 async def test_a_finished_task_shows_who_did_what_and_how_well(world: MemorySystem, api: httpx.AsyncClient) -> None:
