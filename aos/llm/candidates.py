@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cache
 from typing import Protocol
 
 from aos.llm.prices import Price, Prices
@@ -256,12 +257,17 @@ class Catalogue:
         profile, model = candidate.profile, candidate.model
         if not profile.is_model_current(model, search.today):
             ended = profile.model(model).deprecated_on
-            _log.warning("Model %s of %s is passed over: it is deprecated since %s.", model, profile.id, ended)
+            _warn_once(profile.id, model, ended)
             return f"deprecated since {ended}"
         tiers = search.route.tiers
         if tiers and candidate.tier not in tiers:
             return f"tier {candidate.tier} is not on the route"
         return _incapable(candidate, search.needs) or _too_small(candidate, search.needs)
+
+
+@cache
+def _warn_once(provider: str, model: str, ended: date | None) -> None:
+    _log.warning("Model %s of %s is passed over: it is deprecated since %s.", model, provider, ended)
 
 
 def _tiers(profile: ProviderProfile) -> frozenset[int]:

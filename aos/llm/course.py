@@ -112,6 +112,14 @@ class Course:
         if not self._pending and not self.tries:
             raise self._nothing_fits()
         try:
+            # Also bounds what storage may take to say whether a call is allowed.
+            async with asyncio.timeout(max(self._deadline - self._now, 0.0)):
+                return await self._next()
+        except TimeoutError:
+            raise self._too_late() from None
+
+    async def _next(self) -> Ticket:
+        try:
             while True:
                 await self._pause_before_retry()
                 self._check_deadline()
@@ -273,12 +281,13 @@ class Course:
 
     def _check_deadline(self) -> None:
         if self._now >= self._deadline:
-            listed = "".join(f"\n- {each.line}" for each in self.tries)
-            tries = f" The tries:{listed}" if listed else ""
-            raise with_tries(
-                CallDeadlineExceeded(f"The deadline of the model call has passed without an answer.{tries}"),
-                self.tries,
-            )
+            raise self._too_late()
+
+    def _too_late(self) -> ModelError:
+        listed = "".join(f"\n- {each.line}" for each in self.tries)
+        tries = f" The tries:{listed}" if listed else ""
+        late = CallDeadlineExceeded(f"The deadline of the model call has passed without an answer.{tries}")
+        return with_tries(late, self.tries)
 
     def _nothing_fits(self) -> NoModelFits:
         listed = "".join(f"\n- {each.line}" for each in self._passed_over)

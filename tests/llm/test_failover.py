@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from aos.llm.request import ModelRequest
 from aos.llm.response import ModelResponse
 from aos.llm.route import Degraded, Route
 from aos.llm.tries import AllModelsFailed, ModelsRefused, ModelsUnavailable, NoModelFits
+from aos.testing.tables import MemoryTableStore
 from tests.llm.scripted import Play, profile, said, small, stage
 
 ASK = ModelRequest.ask("Hello", max_tokens=100)
@@ -278,3 +280,14 @@ async def test_a_cancelled_call_leaves_nothing_held() -> None:
         await task
     assert (await scene.router.complete(ASK)).provider == "a"
     assert scene.router.limits.in_flight("a") == 0
+
+
+async def test_storage_that_does_not_answer_does_not_hold_a_call_beyond_its_deadline() -> None:
+    class Silent(MemoryTableStore):
+        async def scan(self, *args: Any, **kwargs: Any) -> Any:
+            await asyncio.Event().wait()
+
+    scene = stage(tables=Silent())
+    with pytest.raises(e.CallDeadlineExceeded):
+        await scene.router.complete(ASK, Route(seconds=0.01))
+    assert scene.script.seen == []
