@@ -7,7 +7,6 @@ it is out of reach, each instance goes by what it saw itself.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from aos.kernel.errors import Conflict, InfrastructureError
@@ -91,10 +90,6 @@ class SharedBreakers:
                 record, copy.etag = self._unclaimed.pop(name)
                 self._adopt(copy, record)
         return copy.breaker
-
-    def names(self) -> Iterable[str]:
-        """All breakers that were asked for here or are known from elsewhere."""
-        return sorted({*self._copies, *self._unclaimed})
 
     async def admit(self, name: str) -> Permit:
         """Leave for one call, in view of what all instances know. Raises `CircuitBreakerOpenError`.
@@ -205,7 +200,7 @@ class SharedBreakers:
         except InfrastructureError as error:
             self._rest(error)
             return True
-        breaker.record = claimed
+        breaker.adopt(claimed)
         return breaker.state is BreakerState.HALF_OPEN
 
     async def _catch_up_quietly(self, tables: TableStore, copy: _Copy) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
 
+from aos.kernel.errors import StoreUnavailable
 from aos.llm import errors as e
 from aos.llm.answer_cache import cache_key
 from aos.llm.request import ModelRequest, ResponseFormat
 from aos.llm.response import ModelResponse
 from aos.llm.route import Degraded, Route
+from aos.llm.router_settings import RouterSettings
 from aos.testing.clock import VirtualClock
 from aos.testing.tables import MemoryTableStore
 from tests.llm.scripted import profile, said, stage
@@ -123,3 +126,49 @@ async def test_an_old_answer_is_given_only_where_allowed_and_says_so() -> None:
     answer = await scene.router.complete(ASK, Route(cache_seconds=60, degraded=Degraded(stale=True)))
     assert (answer.text, answer.degraded, answer.cached) == ("old", True, True)
     assert "earlier answer" in (answer.degraded_reason or "")
+
+
+async def test_storage_that_fails_is_a_miss(caplog: pytest.LogCaptureFixture) -> None:
+    class Down(MemoryTableStore):
+        async def get(self, *args: Any, **kwargs: Any) -> Any:
+            raise StoreUnavailable("The table service is out of reach.")
+
+        async def commit(self, *args: Any, **kwargs: Any) -> Any:
+            raise StoreUnavailable("The table service is out of reach.")
+
+    scene = stage(tables=Down(), a=[said("first")])
+    await scene.router.complete(ASK, CACHED)
+    assert (await scene.router.complete(ASK, CACHED)).text == "first", "this process still has it"
+    assert "not shared at the moment" in caplog.text
+
+
+async def test_the_answer_longest_unused_goes_first() -> None:
+    scene = stage(settings=RouterSettings(cache_entries=1))
+    await scene.router.complete(ASK, CACHED)
+    await scene.router.complete(ModelRequest.ask("Other"), CACHED)
+    await scene.router.complete(ASK, CACHED)
+    assert scene.script.asked == ["a", "a", "a"]
+    assert scene.router.cache.statistics.evictions == 2
+
+
+async def test_a_stored_answer_that_no_longer_fits_the_structure_is_asked_for_again() -> None:
+    request = ASK.model_copy(update={"response_format": ResponseFormat.of(Verdict)})
+    scene = stage(a=[said("no JSON"), said('{"good": false}')])
+    await scene.router.complete(request, CACHED)
+    assert (await scene.router.complete(request, CACHED)).text == '{"good": false}'
+
+
+async def test_whoever_waits_for_an_identical_call_keeps_the_deadline() -> None:
+    async def never() -> ModelResponse:
+        await asyncio.Event().wait()
+        return said()
+
+    scene = stage(a=[never])
+    first = asyncio.create_task(scene.router.complete(ASK, Route(share_identical=True)))
+    await scene.script.begun.wait()
+    with pytest.raises(e.CallDeadlineExceeded):
+        await scene.router.complete(ASK, Route(share_identical=True), deadline=0.01)
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    assert scene.script.asked == ["a"]

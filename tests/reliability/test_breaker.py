@@ -11,6 +11,7 @@ from aos.azure.identity import storage_connection
 from aos.azure.tables import AzureTableStore
 from aos.kernel.ambient import RandomIds, SystemClock
 from aos.kernel.errors import StoreUnavailable
+from aos.kernel.ports import Entity, Insert
 from aos.reliability.breaker import BreakerPolicy, BreakerState, CircuitBreaker
 from aos.reliability.breaker_record import BreakerRecord
 from aos.reliability.errors import CircuitBreakerOpenError
@@ -186,6 +187,52 @@ async def test_all_instances_together_make_one_probe(clock: VirtualClock) -> Non
     clock.advance(60)
     outcomes = await asyncio.gather(one.admit("p"), two.admit("p"), return_exceptions=True)
     assert sum(isinstance(outcome, CircuitBreakerOpenError) for outcome in outcomes) == 1
+
+
+def blind_pair(clock: VirtualClock, tables: MemoryTableStore) -> tuple[SharedBreakers, SharedBreakers]:
+    """Two that read the table once and then only find out by colliding."""
+    one = SharedBreakers(clock, SeededIds("one"), tables, refresh_seconds=1e6)
+    return one, SharedBreakers(clock, SeededIds("two"), tables, refresh_seconds=1e6)
+
+
+async def test_writers_that_collide_add_up_what_they_know(clock: VirtualClock) -> None:
+    one, two = blind_pair(clock, MemoryTableStore())
+    for breakers, times in ((one, 3), (two, 2)):
+        await breakers.refresh()
+        fail(breakers.get("p"), times)
+    await one.publish()
+    await two.publish()
+    assert two.get("p").state is BreakerState.OPEN
+
+
+async def test_a_probe_that_another_claimed_first_is_not_made(clock: VirtualClock) -> None:
+    one, two = blind_pair(clock, MemoryTableStore())
+    fail(one.get("p"), 5)
+    await one.publish()
+    await two.refresh()
+    clock.advance(61)
+    probe = await one.admit("p")
+    with pytest.raises(CircuitBreakerOpenError, match="by another instance"):
+        await two.admit("p")
+    probe.succeeded()
+    await one.publish()
+    await two.refresh(now=True)
+    (await two.admit("p")).succeeded()
+    assert two.get("p").state is BreakerState.CLOSED
+
+
+async def test_a_record_of_another_version_is_started_afresh(
+    clock: VirtualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    tables = MemoryTableStore()
+    await tables.commit("breakers", [Insert(Entity("default", "p", {"record": '{"format": 9}'}))])
+    breakers = SharedBreakers(clock, SeededIds(), tables)
+    (await breakers.admit("p")).failed()
+    await breakers.publish()
+    assert "cannot be read" in caplog.text
+    entity = await tables.get("breakers", "default", "p")
+    assert entity is not None
+    assert BreakerRecord.loads(str(entity.values["record"])).failures
 
 
 async def test_a_closed_breaker_is_told_too(clock: VirtualClock) -> None:
