@@ -222,7 +222,7 @@ async def test_so_many_models_are_tried_and_no_more() -> None:
     assert scene.script.asked == ["a", "b"]
 
 
-async def test_the_seed_count_of_calls() -> None:
+async def test_each_try_counts_as_a_call() -> None:
     scene = stage(
         profile("openai"),
         profile("anthropic", priority=60),

@@ -121,7 +121,7 @@ def test_a_pause_is_not_held_against_the_service(clock: VirtualClock) -> None:
     assert not breaker.admit().is_probe
 
 
-async def test_the_seed_form() -> None:
+async def test_as_a_block_and_as_a_call() -> None:
     breaker = CircuitBreaker(failure_threshold=2, timeout=60, expected_exception=ValueError)
 
     async def broken() -> None:
