@@ -73,7 +73,7 @@ def receive_by_sequence_number(context: Context, arguments: Arguments) -> dict[s
     )
     entries: list[dict[str, Any]] = []
     for delivery in deliveries:
-        entry: dict[str, Any] = {"message": outgoing(delivery.message, delivery)}
+        entry: dict[str, Any] = {"message": outgoing(delivery.message, delivery, with_token=True)}
         if delivery.lock_token:
             entry["lock-token"] = UUID(bytes_le=delivery.lock_token)
         entries.append(entry)

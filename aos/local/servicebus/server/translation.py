@@ -19,7 +19,7 @@ from aos.local.servicebus.amqp.message import (
     body_sections,
     write_map_section,
 )
-from aos.local.servicebus.amqp.types import Array, Described, Int, Symbol, Timestamp, UInt
+from aos.local.servicebus.amqp.types import Array, Decimal, Described, Int, Symbol, Timestamp, UInt
 from aos.local.servicebus.engine import InvalidArgument, Message, PropertyValue
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 ENQUEUED_TIME = Symbol("x-opt-enqueued-time")
 SEQUENCE_NUMBER = Symbol("x-opt-sequence-number")
 ENQUEUED_SEQUENCE_NUMBER = Symbol("x-opt-enqueue-sequence-number")
+LOCK_TOKEN = Symbol("x-opt-lock-token")
 LOCKED_UNTIL = Symbol("x-opt-locked-until")
 MESSAGE_STATE = Symbol("x-opt-message-state")
 PARTITION_KEY = Symbol("x-opt-partition-key")
@@ -81,19 +82,27 @@ def read_message(payload: bytes) -> Message:
     )
 
 
-def outgoing(message: Message, delivery: Delivery | None = None) -> bytes:
-    """The message's bytes as a receiver gets them, completed with what the broker knows."""
+def outgoing(message: Message, delivery: Delivery | None = None, *, with_token: bool = False) -> bytes:
+    """The message's bytes as a receiver gets them, completed with what the broker knows.
+
+    Args:
+        message: What to encode.
+        delivery: The lock under which it goes out; None when it is only looked at.
+        with_token: Put the lock token inside, for a message that has no delivery tag to carry it.
+    """
     sections = Sections(message.wire)
     properties = sections.properties() if message.modified else None
     out = bytearray()
     _header(message, sections, delivery).write_to(out)
+    if with_token and delivery is not None and delivery.lock_token:
+        write_map_section(out, DELIVERY_ANNOTATIONS, {LOCK_TOKEN: UUID(bytes_le=delivery.lock_token)})
     write_map_section(out, ANNOTATIONS, _annotations(message, sections, delivery))
     if message.modified:
         _modified_properties(message, properties or Properties()).write_to(out)
     else:
         out += sections.raw(0x73)
     if message.modified or message.dead_letter_reason or message.dead_letter_description:
-        write_map_section(out, APPLICATION_PROPERTIES, _with_dead_letter_reason(message))
+        write_map_section(out, APPLICATION_PROPERTIES, _changed_application_properties(message, sections))
     else:
         out += sections.raw(APPLICATION_PROPERTIES)
     out += message.body
@@ -118,7 +127,9 @@ def _before_body(sections: Sections) -> bytes:
 def _application_properties(sections: Sections) -> dict[str, PropertyValue]:
     if APPLICATION_PROPERTIES not in sections.spans:
         return {}
-    return property_values(sections.map(APPLICATION_PROPERTIES))
+    values = sections.map(APPLICATION_PROPERTIES)
+    # The engine computes with properties, and AMQP's decimals are carried without being read.
+    return property_values({key: value for key, value in values.items() if not isinstance(value, Decimal)})
 
 
 def _property(name: str, value: Any) -> PropertyValue:
@@ -214,8 +225,10 @@ def _modified_properties(message: Message, properties: Properties) -> Properties
     return properties
 
 
-def _with_dead_letter_reason(message: Message) -> dict[str, PropertyValue]:
-    values = dict(message.application_properties)
+def _changed_application_properties(message: Message, sections: Sections) -> dict[str, Any]:
+    sent = sections.map(APPLICATION_PROPERTIES)
+    values: dict[str, Any] = {key: value for key, value in sent.items() if isinstance(value, Decimal)}
+    values.update(message.application_properties)
     if message.dead_letter_reason:
         values[_REASON] = message.dead_letter_reason
     if message.dead_letter_description:
