@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Generic, TypeVar, cast, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from aos.agents.context_server import CONTEXT, ContextLimits, ContextMCPServer, without_context
 from aos.agents.handlers import Handler, Kind, handlers_of, to_json
 from aos.kernel.errors import AosError, SettingInvalid, StoreUnavailable, UnknownMessageType
 from aos.kernel.policy import AgentPolicy
@@ -33,6 +34,7 @@ class Agent(Generic[State]):
         purpose: What it is there for.
         capabilities: What it can do, for those who look for an agent.
         policy: Retries, order, limits.
+        context_limits: How much of its past its context keeps.
         listed: Whether it is one agent, always there under its type; False for a type of many (`task:<id>`).
     """
 
@@ -41,6 +43,7 @@ class Agent(Generic[State]):
     purpose: ClassVar[str] = ""
     capabilities: ClassVar[tuple[str, ...]] = ()
     policy: AgentPolicy = AgentPolicy()
+    context_limits: ClassVar[ContextLimits] = ContextLimits()
     listed: ClassVar[bool] = True
 
     _handlers: ClassVar[dict[tuple[Kind, str], Handler]] = {}
@@ -68,6 +71,15 @@ class Agent(Generic[State]):
         """Types of messages it handles."""
         return sorted(key for kind, key in self._handlers if kind == "message")
 
+    @property
+    def message_handlers(self) -> dict[str, Handler]:
+        """The handlers of messages, by the type of the message."""
+        return {key: handler for (kind, key), handler in self._handlers.items() if kind == "message"}
+
+    def context(self, turn: Turn) -> ContextMCPServer:
+        """The context of the agent whose turn this is."""
+        return ContextMCPServer.of_turn(turn, self.context_limits)
+
     def initial_state(self) -> dict[str, Any]:
         return self._state_model().model_dump(mode="json")
 
@@ -75,9 +87,11 @@ class Agent(Generic[State]):
         """Find the method for the turn's message, and call it with the state and the data it wants."""
         handler = self._find(turn)
         data = handler.read(turn.message.type, turn.message.data)
-        state = self._load(turn)
+        state, stored = self._load(turn), turn.state
         answer = await getattr(self, handler.name)(turn, state, data)
         turn.state = state.model_dump(mode="json")
+        if CONTEXT in stored:
+            turn.state[CONTEXT] = stored[CONTEXT]
         if answer is not None:
             turn.reply(to_json(answer))
 
@@ -103,7 +117,7 @@ class Agent(Generic[State]):
 
     def _load(self, turn: Turn) -> State:
         try:
-            return cast("State", self._state_model.model_validate(turn.state))
+            return cast("State", self._state_model.model_validate(without_context(turn.state)))
         except ValidationError as error:
             raise StoreUnavailable(
                 f"The stored state of {turn.agent!r} does not fit {self._state_model.__name__}: "

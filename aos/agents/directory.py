@@ -8,6 +8,7 @@ from typing import Any
 
 from aos.agents.agent import Agent
 from aos.agents.agent_index import AgentIndex
+from aos.agents.context_server import CONTEXT, ContextMCPServer, without_context
 from aos.agents.registry import AgentRegistry
 from aos.kernel.address import agent_type, check_address
 from aos.kernel.errors import NotFound, UnknownAgentType
@@ -74,7 +75,13 @@ class Directory:
         """One agent with its state. Raises `NotFound`."""
         status = await self.status(address)
         head = await self._kernel.heads.read(address)
-        return {**status, "state": json.loads(head.state) if head else None}
+        return {**status, "state": without_context(json.loads(head.state)) if head else None}
+
+    async def context(self, address: str) -> ContextMCPServer:
+        """One agent's context, for reading. Raises `NotFound`."""
+        await self.status(address)
+        head = await self._kernel.heads.read(address)
+        return ContextMCPServer(address, json.loads(head.state).get(CONTEXT) if head else None)
 
     async def journal(self, address: str, *, after: int = 0, limit: int = 50) -> list[JournalEntry]:
         """Entries above version `after`, oldest first. Raises `NotFound`."""

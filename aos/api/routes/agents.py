@@ -59,6 +59,19 @@ async def status(agent_id: str, request: Request) -> dict[str, Any]:
     return await system_of(request).directory.status(agent_id)
 
 
+@router.get("/agents/{agent_id}/context")
+async def context(agent_id: str, request: Request) -> dict[str, Any]:
+    """What an agent keeps in its context, its newest 50 events and memory items, and statistics."""
+    server = await system_of(request).directory.context(agent_id)
+    return {
+        "context": await server.get_all_context(),
+        "history": await server.get_event_history(50),
+        "memory": await server.get_memory(50),
+        "statistics": await server.get_statistics(),
+        "metadata": server.metadata,
+    }
+
+
 @router.get("/agents/{agent_id}/journal")
 async def journal(
     agent_id: str,
