@@ -31,19 +31,26 @@ class Committer:
             self._task = asyncio.get_running_loop().create_task(self._commit())
 
     async def _commit(self) -> None:
-        while self._waiting:
-            batch, self._waiting = self._waiting, []
-            failure: AosError | None = None
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting, []
+                self._answer(batch, await self._flush())
+        finally:
+            self._task = None
+
+    async def _flush(self) -> AosError | None:
+        try:
+            await self._bus.flush()
+        except AosError as error:
+            return error
+        return None
+
+    def _answer(self, batch: list[Callable[[AosError | None], None]], failure: AosError | None) -> None:
+        for then in batch:
             try:
-                await self._bus.flush()
-            except AosError as error:
-                failure = error
-            for then in batch:
-                try:
-                    then(failure)
-                except Exception:  # noqa: BLE001 - the others' acknowledgements still go out
-                    _log.exception("An acknowledgement could not be given.")
-        self._task = None
+                then(failure)
+            except Exception:  # noqa: BLE001 - the others' acknowledgements still go out
+                _log.exception("An acknowledgement could not be given.")
 
     async def drain(self) -> None:
         """Return when nothing waits any more."""

@@ -16,6 +16,7 @@ from aos.local.servicebus.client import (
     BrokerBusy,
     ConnectionLost,
     EntityNotFound,
+    EntityReceiver,
     MessageLockLost,
     MultiplexedReceiver,
     Multiplexer,
@@ -24,6 +25,7 @@ from aos.local.servicebus.client import (
     RequestRefused,
     SessionCannotBeLocked,
     SessionLockLost,
+    SessionReceiver,
 )
 from aos.local.servicebus.engine import (
     Bus,
@@ -64,9 +66,12 @@ def messages(*bodies: str, session: str | None = None) -> list[OutgoingMessage]:
     return [OutgoingMessage(body.encode(), session_id=session) for body in bodies]
 
 
-async def test_it_is_what_the_host_is_written_against(client: Multiplexer) -> None:
-    receiver = await client.receiver("plain")
-    assert receiver.entity == "plain"
+async def test_it_is_what_the_host_is_written_against(client: MultiplexedReceiver) -> None:
+    # The type checker holds the implementation to the contract here.
+    contract: Multiplexer = client
+    receiver: EntityReceiver = await contract.receiver("plain")
+    session: SessionReceiver = await contract.accept_session("inbox", "a")
+    assert (receiver.entity, session.entity, session.session_id) == ("plain", "inbox", "a")
     assert not receiver.closed
 
 

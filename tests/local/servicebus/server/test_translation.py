@@ -24,7 +24,6 @@ from aos.local.servicebus.engine import InvalidArgument
 from aos.local.servicebus.server.translation import incoming, outgoing
 from tests.local.servicebus.amqp.values import values
 
-
 FOUR_MONTHS = Properties(creation_time=Timestamp(0), absolute_expiry_time=Timestamp(10**10))
 
 
