@@ -4,11 +4,12 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready-$(shell cat requirements-dev.txt pyproject.toml | cksum | cut -d' ' -f1)
 TARGET ?= .
 PORT ?= 7071
+EVENTS ?= 40
 SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c '$(SUITABLE)' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help run up test lint format bench lock clean
+.PHONY: help run up test lint format bench chaos lock clean
 
 help:  ## Show what can be made.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -34,6 +35,9 @@ format: $(READY)  ## Format the code.
 
 bench: $(READY)  ## Measure, and print what was measured on what.
 	@for file in benchmarks/[a-z]*.py; do echo; echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+chaos: $(READY)  ## Kill, cut off and restart the running system many times; account for every message.
+	$(BIN)/python -m tests.e2e.chaos --events $(EVENTS)
 
 lock: $(READY)  ## Lock the dependencies anew, with hashes.
 	$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header \

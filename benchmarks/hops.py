@@ -1,0 +1,65 @@
+"""Hops a second on the embedded stack: each one loads an agent of 1 KB, handles, persists and publishes."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import time
+from datetime import UTC, datetime
+
+from aos.kernel.message import Message
+from aos.local.servicebus.client.contract import OutgoingMessage
+from aos.local.servicebus.client.multiplexed import MultiplexedReceiver
+from benchmarks._report import heading, line
+from benchmarks._stack import IN_MEMORY, ON_DISK, running_stack
+from benchmarks.agents.hop import DONE, RING
+
+INBOX = "agent-inbox"
+TARGETS = {1: "at least 150", 64: "at least 600"}
+
+
+async def chains(bus: MultiplexedReceiver, count: int, hops: int, run: str) -> float:
+    """Start `count` chains of `hops` hops at once; hops a second until all have ended."""
+    receiver = await bus.receiver(DONE)
+    started = time.perf_counter()
+    await bus.send(INBOX, [_first(chain, hops, run) for chain in range(count)])
+    ended: set[int] = set()
+    while len(ended) < count:
+        messages = await receiver.receive(64, 60)
+        if not messages:
+            raise RuntimeError(f"Only {len(ended)} of {count} chains ended.")
+        ended |= {json.loads(message.body)["chain"] for message in messages}
+        await receiver.complete(messages)
+    seconds = time.perf_counter() - started
+    await receiver.close()
+    return count * hops / seconds
+
+
+def _first(chain: int, hops: int, run: str) -> OutgoingMessage:
+    to = f"hop:{chain * 7 % RING}"
+    id = f"{run}-{chain}"
+    body = Message(
+        id=id, source="/bench", type="hop", time=datetime.now(UTC), to=to, data={"chain": chain, "left": hops - 1}
+    )
+    return OutgoingMessage(body.encode(), message_id=id, session_id=to)
+
+
+async def measure(*, in_memory: bool) -> None:
+    """Print hops a second for one, 32 and 64 chains."""
+    heading("Hops a second on the embedded stack", durable=IN_MEMORY if in_memory else ON_DISK)
+    async with (
+        running_stack(in_memory=in_memory) as stack,
+        MultiplexedReceiver.connect(stack.bus_connection_string) as bus,
+    ):
+        await chains(bus, 8, 50, "warm")
+        for count, hops in ((1, 300), (32, 60), (64, 60)):
+            rate = await chains(bus, count, hops, f"run-{count}")
+            name = "one chain" if count == 1 else f"{count} chains"
+            line(name, f"{rate:,.0f} hops/s, {1000 * count / rate:.1f} ms a hop", TARGETS.get(count, ""))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--in-memory", action="store_true", help="keep no data, to see what keeping it costs")
+    asyncio.run(measure(in_memory=parser.parse_args().in_memory))

@@ -1,0 +1,69 @@
+"""What the kernel itself costs: turns over stores in memory, warm, with the stores' own share measured apart."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from aos.kernel.ports import Entity, Insert, Replace
+from aos.testing import MemoryTableStore
+from benchmarks._report import heading, line
+from benchmarks._world import DURABLE, deliveries, kernel
+
+TURNS = 4_000
+AGENTS = 50
+
+
+async def turns() -> float:
+    """Seconds a turn of one message, for agents in turn, all of them warm and with a full window of deduplication."""
+    running = kernel()
+    names = [f"talker:{number}" for number in range(AGENTS)]
+    for name in names:
+        await running.deliver(deliveries(name, 0, 300))
+    work = [
+        delivery
+        for batch in zip(*(deliveries(n, 1_000, TURNS // AGENTS) for n in names), strict=True)
+        for delivery in batch
+    ]
+    started = time.perf_counter()
+    for delivery in work:
+        await running.deliver([delivery])
+    return (time.perf_counter() - started) / len(work)
+
+
+async def batch(size: int) -> float:
+    """Seconds a message, in turns of `size` messages."""
+    running = kernel()
+    await running.deliver(deliveries("talker:1", 0, 300))
+    work = [deliveries("talker:1", 1_000 + size * number, size) for number in range(TURNS // size)]
+    started = time.perf_counter()
+    for messages in work:
+        await running.deliver(messages)
+    return (time.perf_counter() - started) / TURNS
+
+
+async def store() -> float:
+    """Seconds the store in memory takes for what a turn commits."""
+    tables = MemoryTableStore()
+    values = {"state": "x" * 1_200, "recent": b"x" * 4_608, "control": "x" * 120, "chain": "x" * 64, "version": 1}
+    entry = {"body": "x" * 1_400, "previous": "x" * 64, "hash": "x" * 64}
+    (etag,) = await tables.commit("agents", [Insert(Entity("a", "head", dict(values)))])
+    started = time.perf_counter()
+    for number in range(TURNS):
+        head, journal = Entity("a", "head", dict(values)), Entity("a", f"j:{number:016d}", dict(entry))
+        etag = (await tables.commit("agents", [Replace(head, etag or ""), Insert(journal)]))[0]
+    return (time.perf_counter() - started) / TURNS
+
+
+async def measure() -> None:
+    heading("The kernel, over stores in memory", durable=DURABLE)
+    a_turn, in_store = min([await turns() for _ in range(3)]), min([await store() for _ in range(3)])
+    line("turn of one message", f"{a_turn * 1e6:,.0f} µs")
+    line("turns a second, one core", f"{1 / a_turn:,.0f}", "at least 5,000")
+    line("of that, the store in memory", f"{in_store * 1e6:,.0f} µs")
+    a_message = await batch(32)
+    line("message, in turns of 32", f"{a_message * 1e6:,.0f} µs, {1 / a_message:,.0f} a second")
+
+
+if __name__ == "__main__":
+    asyncio.run(measure())
