@@ -3,10 +3,12 @@
 from aos.agents.agent import Agent, NoState
 from aos.agents.context_server import ContextLimits, ContextMCPServer
 from aos.agents.handlers import on, on_event, on_reply
+from aos.agents.migration import migrates
 from aos.agents.registry import AgentRegistry, discover
 from aos.agents.task_type import TaskType
+from aos.agents.wake import Wake
+from aos.agents.turn import Turn
 from aos.kernel.policy import AgentPolicy, RetryPolicy
-from aos.kernel.turn import Turn
 
 __all__ = [
     "Agent",
@@ -18,7 +20,9 @@ __all__ = [
     "RetryPolicy",
     "TaskType",
     "Turn",
+    "Wake",
     "discover",
+    "migrates",
     "on",
     "on_event",
     "on_reply",

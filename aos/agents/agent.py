@@ -7,11 +7,18 @@ from typing import Any, ClassVar, Generic, TypeVar, cast, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from aos.agents.context_server import CONTEXT, ContextLimits, ContextMCPServer, without_context
+from aos.agents.context_server import ContextLimits, ContextMCPServer
 from aos.agents.handlers import Handler, Kind, handlers_of, to_json
+from aos.agents.migration import STATE_VERSION, migrated, migrations_of
+from aos.agents.stored_state import own_part, reserved_part
+from aos.agents.surroundings import Surroundings
+from aos.agents.turn import Turn
+from aos.agents.topics import best
+from aos.agents.wake import Wake
 from aos.kernel.errors import AosError, SettingInvalid, StoreUnavailable, UnknownMessageType
 from aos.kernel.policy import AgentPolicy
-from aos.kernel.turn import ERROR_TYPE, Turn
+from aos.kernel.turn import ERROR_TYPE
+from aos.kernel.turn import Turn as KernelTurn
 
 State = TypeVar("State", bound=BaseModel)
 
@@ -35,18 +42,24 @@ class Agent(Generic[State]):
         capabilities: What it can do, for those who look for an agent.
         policy: Retries, order, limits.
         context_limits: How much of its past its context keeps.
+        wakes: When it is woken by the clock.
         listed: Whether it is one agent, always there under its type; False for a type of many (`task:<id>`).
+        state_version: Version of the state's shape. Raise it with a method under `migrates` for the step.
+        surroundings: What it finds in the system it is registered with.
     """
 
-    type: ClassVar[str] = ""
-    name: ClassVar[str] = ""
-    purpose: ClassVar[str] = ""
-    capabilities: ClassVar[tuple[str, ...]] = ()
+    type: str = ""
+    name: str = ""
+    purpose: str = ""
+    capabilities: tuple[str, ...] = ()
     policy: AgentPolicy = AgentPolicy()
     context_limits: ClassVar[ContextLimits] = ContextLimits()
+    wakes: ClassVar[tuple[Wake, ...]] = ()
     listed: ClassVar[bool] = True
+    state_version: ClassVar[int] = 1
 
     _handlers: ClassVar[dict[tuple[Kind, str], Handler]] = {}
+    _migrations: ClassVar[dict[int, str]] = {}
     _state_model: ClassVar[builtins.type[BaseModel]] = NoState
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -56,14 +69,16 @@ class Agent(Generic[State]):
                 if isinstance(argument, type) and issubclass(argument, BaseModel):
                     cls._state_model = argument
         cls._handlers = handlers_of(cls)
+        cls._migrations = migrations_of(cls, cls.state_version)
 
     def __init__(self) -> None:
+        self.surroundings = Surroundings()
         if not self.type:
             raise SettingInvalid(f"{type(self).__name__} has no `type`. Give it one: the first part of its address.")
 
     @property
     def topics(self) -> frozenset[str]:
-        """Topics whose events it wants."""
+        """Topics whose events it wants; patterns with `*` for one word and `#` for any number are among them."""
         return frozenset(key for kind, key in self._handlers if kind == "event")
 
     @property
@@ -81,19 +96,24 @@ class Agent(Generic[State]):
         return ContextMCPServer.of_turn(turn, self.context_limits)
 
     def initial_state(self) -> dict[str, Any]:
-        return self._state_model().model_dump(mode="json")
+        return self._to_stored(self._state_model())
 
-    async def handle(self, turn: Turn) -> None:
+    async def handle(self, turn: KernelTurn) -> None:
+        await self.take(Turn(turn, self.surroundings))
+
+    async def take(self, turn: Turn) -> None:
         """Find the method for the turn's message, and call it with the state and the data it wants."""
         handler = self._find(turn)
         data = handler.read(turn.message.type, turn.message.data)
         state, stored = self._load(turn), turn.state
         answer = await getattr(self, handler.name)(turn, state, data)
-        turn.state = state.model_dump(mode="json")
-        if CONTEXT in stored:
-            turn.state[CONTEXT] = stored[CONTEXT]
+        turn.state = {**reserved_part(stored), **self._to_stored(state)}
         if answer is not None:
-            turn.reply(to_json(answer))
+            self.answer(turn, to_json(answer))
+
+    def answer(self, turn: Turn, answer: Any) -> None:
+        """Send what a handler returned to whoever asked."""
+        turn.reply(answer)
 
     def _find(self, turn: Turn) -> Handler:
         message = turn.message
@@ -101,7 +121,7 @@ class Agent(Generic[State]):
         if turn.request is not None:
             key = ("reply", turn.request.type)
         elif turn.message.topic is not None:
-            key = ("event", turn.message.topic)
+            key = ("event", best(self.topics, turn.message.topic) or turn.message.topic)
         handler = self._handlers.get(key) or self._handlers.get((key[0], "*"))
         if handler is None:
             raise self._unknown(turn)
@@ -115,9 +135,20 @@ class Agent(Generic[State]):
             f"Agent type {self.type!r} does not handle {turn.message.type!r}. It handles: {known}."
         )
 
+    def _to_stored(self, state: BaseModel) -> dict[str, Any]:
+        stored = state.model_dump(mode="json")
+        if self.state_version > 1:
+            stored[STATE_VERSION] = self.state_version
+        return stored
+
     def _load(self, turn: Turn) -> State:
+        state = own_part(turn.state)
+        stored_version = turn.state.get(STATE_VERSION, 1)
+        if stored_version != self.state_version:
+            steps = {start: getattr(self, name) for start, name in self._migrations.items()}
+            state = migrated(turn.agent, state, stored_version, self.state_version, steps)
         try:
-            return cast("State", self._state_model.model_validate(without_context(turn.state)))
+            return cast("State", self._state_model.model_validate(state))
         except ValidationError as error:
             raise StoreUnavailable(
                 f"The stored state of {turn.agent!r} does not fit {self._state_model.__name__}: "

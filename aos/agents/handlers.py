@@ -63,7 +63,11 @@ def on_reply(request_type: str) -> Callable[[Method], Method]:
 
 
 def on_event(topic: str) -> Callable[[Method], Method]:
-    """Handle events published under this topic."""
+    """Handle events published under this topic.
+
+    A topic is made of words with dots between. In a pattern `*` stands for one word and `#` for any number of them;
+    where several fit, the one with the most words of its own is taken.
+    """
     return _mark("event", topic)
 
 

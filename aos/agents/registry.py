@@ -5,21 +5,33 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Iterable, Iterator
+from importlib.metadata import entry_points
 from types import ModuleType
 from typing import Any
 
 from aos.agents.agent import Agent
+from aos.agents.surroundings import Surroundings
 from aos.agents.task_type import TaskType
+from aos.agents.topics import best
 from aos.kernel.address import check_address
 from aos.kernel.errors import AlreadyExists, NotFound, SettingInvalid
 from aos.kernel.message import Message
 
 
+ENTRY_POINTS = "aos.agents"
+"""Group of the entry points by which other installed packages offer agents."""
+
+
 class AgentRegistry:
-    """The agent types of this process. It is the kernel's catalogue."""
+    """The agent types of this process. It is the kernel's catalogue.
+
+    Most are there from the start; those declared at run time come and go with `declare` and `withdraw`.
+    """
 
     def __init__(self, agents: Iterable[Agent[Any]] = (), task_types: Iterable[TaskType] = ()) -> None:
+        self.surroundings = Surroundings(self)
         self._agents: dict[str, Agent[Any]] = {}
+        self._declared: dict[str, Agent[Any]] = {}
         self._task_types: dict[str, TaskType] = {}
         for agent in agents:
             self.register(agent)
@@ -27,7 +39,7 @@ class AgentRegistry:
             self.register_task_type(task_type)
 
     def __iter__(self) -> Iterator[Agent[Any]]:
-        return iter(self._agents.values())
+        return iter([*self._agents.values(), *self._declared.values()])
 
     def register(self, agent: Agent[Any]) -> None:
         """Add an agent type.
@@ -41,17 +53,38 @@ class AgentRegistry:
             other = type(self._agents[agent.type]).__name__
             raise AlreadyExists(f"Agent type {agent.type!r} is registered already, by {other}. Choose another type.")
         self._agents[agent.type] = agent
+        agent.surroundings = self.surroundings
 
     def unregister(self, agent_type: str) -> bool:
         """Take an agent type out. Its agents keep their state; messages to them become dead letters."""
         return self._agents.pop(agent_type, None) is not None
 
+    def is_fixed(self, agent_type: str) -> bool:
+        """Whether the type is there from the start, so that none of its name can be declared at run time."""
+        return agent_type in self._agents
+
+    def declare(self, agent: Agent[Any]) -> None:
+        """Have a type in force that was declared at run time, in place of an earlier declaration of it."""
+        check_address(agent.type)
+        if agent.type in self._agents:
+            raise AlreadyExists(f"Agent type {agent.type!r} comes with the application. Choose another id.")
+        self._declared = {**self._declared, agent.type: agent}
+
+    def withdraw(self, agent_type: str) -> None:
+        """Take back what `declare` did. Its agents keep their state."""
+        self._declared = {type_: agent for type_, agent in self._declared.items() if type_ != agent_type}
+
     def behaviour(self, agent_type: str) -> Agent[Any] | None:
-        return self._agents.get(agent_type)
+        return self._agents.get(agent_type) or self._declared.get(agent_type)
+
+    def takers(self, message_type: str) -> list[str]:
+        """The listed agents that handle messages of this type."""
+        return [agent.type for agent in self if agent.listed and message_type in agent.message_types]
 
     def subscribers(self, event: Message) -> list[str]:
-        """The listed agents that subscribed to the event's topic."""
-        return [agent.type for agent in self if agent.listed and event.topic in agent.topics]
+        """The listed agents that subscribed to the event's topic, by its name or by a pattern."""
+        topic = event.topic or ""
+        return [agent.type for agent in self if agent.listed and best(agent.topics, topic) is not None]
 
     def register_task_type(self, task_type: TaskType) -> None:
         if task_type.name in self._task_types:
@@ -84,8 +117,32 @@ def discover(package: ModuleType, registry: AgentRegistry) -> None:
             module = importlib.import_module(found.name)
         except Exception as error:
             raise SettingInvalid(f"Agent package {found.name!r} cannot be imported: {error}") from error
-        single = [module.AGENT] if hasattr(module, "AGENT") else []
-        for agent in [*single, *getattr(module, "AGENTS", ())]:
-            registry.register(agent())
-        if hasattr(module, "TASK_TYPE"):
-            registry.register_task_type(module.TASK_TYPE)
+        _register_all(module, registry)
+
+
+def discover_installed(registry: AgentRegistry) -> None:
+    """Register what installed packages offer: each entry point of the group `aos.agents` names a class or a module.
+
+    Raises:
+        SettingInvalid: one cannot be loaded, or is neither; the message names it and its package.
+    """
+    for point in entry_points(group=ENTRY_POINTS):
+        source = f"Entry point {point.name!r} of {point.dist.name if point.dist else 'a package'}"
+        try:
+            offered = point.load()
+        except Exception as error:
+            raise SettingInvalid(f"{source} cannot be loaded from {point.value!r}: {error}") from error
+        if isinstance(offered, ModuleType):
+            _register_all(offered, registry)
+        elif isinstance(offered, type) and issubclass(offered, Agent):
+            registry.register(offered())
+        else:
+            raise SettingInvalid(f"{source} is {offered!r}. Name an `Agent` class, or a module with `AGENT` in it.")
+
+
+def _register_all(module: ModuleType, registry: AgentRegistry) -> None:
+    single = [module.AGENT] if hasattr(module, "AGENT") else []
+    for agent in [*single, *getattr(module, "AGENTS", ())]:
+        registry.register(agent())
+    if hasattr(module, "TASK_TYPE"):
+        registry.register_task_type(module.TASK_TYPE)
