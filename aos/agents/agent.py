@@ -13,8 +13,6 @@ from aos.agents.migration import STATE_VERSION, migrated, migrations_of
 from aos.agents.stored_state import own_part, reserved_part
 from aos.agents.surroundings import Surroundings
 from aos.agents.turn import Turn
-from aos.agents.topics import best
-from aos.agents.wake import Wake
 from aos.kernel.errors import AosError, SettingInvalid, StoreUnavailable, UnknownMessageType
 from aos.kernel.policy import AgentPolicy
 from aos.kernel.turn import ERROR_TYPE
@@ -42,7 +40,6 @@ class Agent(Generic[State]):
         capabilities: What it can do, for those who look for an agent.
         policy: Retries, order, limits.
         context_limits: How much of its past its context keeps.
-        wakes: When it is woken by the clock.
         listed: Whether it is one agent, always there under its type; False for a type of many (`task:<id>`).
         state_version: Version of the state's shape. Raise it with a method under `migrates` for the step.
         surroundings: What it finds in the system it is registered with.
@@ -54,7 +51,6 @@ class Agent(Generic[State]):
     capabilities: tuple[str, ...] = ()
     policy: AgentPolicy = AgentPolicy()
     context_limits: ClassVar[ContextLimits] = ContextLimits()
-    wakes: ClassVar[tuple[Wake, ...]] = ()
     listed: ClassVar[bool] = True
     state_version: ClassVar[int] = 1
 
@@ -78,7 +74,7 @@ class Agent(Generic[State]):
 
     @property
     def topics(self) -> frozenset[str]:
-        """Topics whose events it wants; patterns with `*` for one word and `#` for any number are among them."""
+        """Topics whose events it wants."""
         return frozenset(key for kind, key in self._handlers if kind == "event")
 
     @property
@@ -121,7 +117,7 @@ class Agent(Generic[State]):
         if turn.request is not None:
             key = ("reply", turn.request.type)
         elif turn.message.topic is not None:
-            key = ("event", best(self.topics, turn.message.topic) or turn.message.topic)
+            key = ("event", turn.message.topic)
         handler = self._handlers.get(key) or self._handlers.get((key[0], "*"))
         if handler is None:
             raise self._unknown(turn)

@@ -190,11 +190,6 @@ class ContextMCPServer:
             self._stats[_READS] += 1
 
 
-def without_context(state: dict[str, Any]) -> dict[str, Any]:
-    """An agent's stored state as its author knows it."""
-    return {name: value for name, value in state.items() if name != CONTEXT} if CONTEXT in state else state
-
-
 def _new(now: datetime | None) -> dict[str, Any]:
     return {
         "created_at": format_time(now) if now else None,
