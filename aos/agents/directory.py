@@ -8,9 +8,8 @@ from typing import Any
 
 from aos.agents.agent import Agent
 from aos.agents.agent_index import AgentIndex
-from aos.agents.context_server import CONTEXT, ContextMCPServer
+from aos.agents.context_server import CONTEXT, ContextMCPServer, without_context
 from aos.agents.registry import AgentRegistry
-from aos.agents.stored_state import own_part
 from aos.kernel.address import agent_type, check_address
 from aos.kernel.errors import NotFound, UnknownAgentType
 from aos.kernel.head import Head
@@ -76,7 +75,7 @@ class Directory:
         """One agent with its state. Raises `NotFound`."""
         status = await self.status(address)
         head = await self._kernel.heads.read(address)
-        return {**status, "state": own_part(json.loads(head.state)) if head else None}
+        return {**status, "state": without_context(json.loads(head.state)) if head else None}
 
     async def context(self, address: str) -> ContextMCPServer:
         """One agent's context, for reading. Raises `NotFound`."""
@@ -132,12 +131,33 @@ class Directory:
         await self._kernel.mailbox.post(message)
         return message.id
 
-    def expect(self, address: str) -> None:
-        """Raise `UnknownAgentType` (or `InvalidInput`) unless somebody would take messages at this address."""
+    async def outcome(self, address: str, message_id: str, *, source: str = "/api/agents") -> dict[str, Any] | None:
+        """What became of a message.
+
+        Returns:
+            `outcome` (`applied`, `retried`, `dead`, `ignored` or `held`), `version` (the turn that dealt with it) and,
+            where it failed, `error`; None if the agent has not dealt with it, or so long ago that it forgot it.
+        """
+        head = await self._kernel.heads.read(address)
+        message = Message(id=message_id, source=source, type="", time=self._clock.now(), to=address)
+        found: int | None = None
+        while head is not None and (version := head.recent.version_of(message.dedupe_key)) is not None:
+            found, message = version, message.next_attempt()
+        if found is None:
+            return None
+        entry = await self._kernel.journal.entry(address, found)
+        records = [r for r in entry.received if (r["message"]["id"], r["message"]["source"]) == (message_id, source)]
+        error = {"error": records[-1]["error"]} if "error" in records[-1] else {}
+        return {"outcome": records[-1]["outcome"], "version": found, **error}
+
+    def expect(self, address: str) -> Agent[Any]:
+        """The behaviour at this address. Raises `UnknownAgentType` (or `InvalidInput`) where nobody takes messages."""
         check_address(address)
-        if self._registry.behaviour(agent_type(address)) is None:
+        behaviour = self._registry.behaviour(agent_type(address))
+        if behaviour is None:
             known = ", ".join(sorted(agent.type for agent in self._registry)) or "none"
             raise UnknownAgentType(f"No agent type {agent_type(address)!r} is registered. There are: {known}.")
+        return behaviour
 
     async def verify(self, address: str) -> Verification:
         """Recompute the hash chain of one agent's journal."""

@@ -1,0 +1,1 @@
+"""Agents as MCP servers. Loaded at the first MCP request: the SDK is slow to import."""

@@ -1,0 +1,64 @@
+"""What can be read of an agent over MCP: its context, history, memory, journal and state, as JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import mcp_types as types
+from mcp.shared.exceptions import MCPError
+
+from aos.kernel.errors import AosError
+
+if TYPE_CHECKING:
+    from aos.system import AgentOperatingSystem
+
+_JSON = "application/json"
+_NEWEST = 50
+_RESOURCES = {
+    "context": "The values it keeps from turn to turn",
+    "history": "The events in its history, oldest first",
+    "memory": "The items in its memory, oldest first",
+    "journal": f"What it did in its newest {_NEWEST} turns, newest first",
+    "state": "Its state, and how its life has gone so far",
+}
+
+
+class AgentResources:
+    """The resources of one agent."""
+
+    def __init__(self, system: AgentOperatingSystem, address: str) -> None:
+        self._directory = system.directory
+        self._address = address
+        self._prefix = f"aos://agents/{address}/"
+
+    def list(self) -> list[types.Resource]:
+        """All resources."""
+        return [
+            types.Resource(uri=self._prefix + name, name=name, description=description, mime_type=_JSON)
+            for name, description in _RESOURCES.items()
+        ]
+
+    async def read(self, uri: str) -> types.TextResourceContents:
+        """The content of one. Raises `MCPError` where this agent has no such resource, or has not lived yet."""
+        name = uri.removeprefix(self._prefix)
+        if not uri.startswith(self._prefix) or name not in _RESOURCES:
+            known = ", ".join(self._prefix + name for name in _RESOURCES)
+            raise MCPError(types.INVALID_PARAMS, f"There is no resource {uri!r} here. There are: {known}.")
+        try:
+            content = await self._content(name)
+        except AosError as error:
+            raise MCPError(types.INVALID_PARAMS, error.message, error.to_json()) from error
+        return types.TextResourceContents(uri=uri, mime_type=_JSON, text=json.dumps(content, ensure_ascii=False))
+
+    async def _content(self, name: str) -> Any:
+        if name == "state":
+            return await self._directory.detail(self._address)
+        if name == "journal":
+            version = (await self._directory.status(self._address))["version"]
+            entries = await self._directory.journal(self._address, after=max(0, version - _NEWEST), limit=_NEWEST)
+            return [entry.to_json() for entry in reversed(entries)]
+        context = await self._directory.context(self._address)
+        if name == "context":
+            return await context.get_all_context()
+        return await (context.get_event_history() if name == "history" else context.get_memory())
