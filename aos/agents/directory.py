@@ -8,8 +8,9 @@ from typing import Any
 
 from aos.agents.agent import Agent
 from aos.agents.agent_index import AgentIndex
-from aos.agents.context_server import CONTEXT, ContextMCPServer, without_context
+from aos.agents.context_server import CONTEXT, ContextMCPServer
 from aos.agents.registry import AgentRegistry
+from aos.agents.stored_state import own_part
 from aos.kernel.address import agent_type, check_address
 from aos.kernel.errors import NotFound, UnknownAgentType
 from aos.kernel.head import Head
@@ -75,7 +76,7 @@ class Directory:
         """One agent with its state. Raises `NotFound`."""
         status = await self.status(address)
         head = await self._kernel.heads.read(address)
-        return {**status, "state": without_context(json.loads(head.state)) if head else None}
+        return {**status, "state": own_part(json.loads(head.state)) if head else None}
 
     async def context(self, address: str) -> ContextMCPServer:
         """One agent's context, for reading. Raises `NotFound`."""
