@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from aos.kernel.behaviour import Behaviour
+from aos.kernel.behaviour import Abandoning, Behaviour
 from aos.kernel.deadletter import dead_letter
 from aos.kernel.effects import Effects
 from aos.kernel.errors import (
@@ -21,6 +21,8 @@ from aos.kernel.errors import (
     DeadlineExceeded,
     HandlerFailed,
     InfrastructureError,
+    NeedsAnswer,
+    NotAllowedNow,
     StateTooLarge,
     TerminalError,
     TurnTimedOut,
@@ -30,14 +32,22 @@ from aos.kernel.message import Message, format_time
 from aos.kernel.outgoing import to_mailbox
 from aos.kernel.ports import Ids
 from aos.kernel.steps import StepJournal
-from aos.kernel.turn import ERROR_TYPE, TIMEOUT_TYPE, Request, Turn, TurnScope
+from aos.kernel.turn import (
+    ERROR_TYPE,
+    QUESTION_TYPE,
+    QUESTIONS_TOPIC,
+    TIMEOUT_TYPE,
+    Request,
+    Turn,
+    TurnScope,
+)
 
 REMINDER_SUBJECT = "reminder:"
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of one message: `applied`, `retried`, `dead`, `ignored` or `held`."""
+    """What became of one message: `applied`, `retried`, `parked`, `dead`, `ignored` or `held`."""
 
     message: Message
     kind: str
@@ -75,6 +85,7 @@ class Batch:
             pending=dict(head.pending),
             reminders=dict(head.reminders),
             waiting=replace(head.waiting),
+            parked=dict(head.parked),
             counters=dict(head.counters),
             recent=head.recent.copy(self._policy.dedupe_window),
         )
@@ -87,6 +98,10 @@ class Batch:
         outcome = await self._outcome(message)
         self.settle(outcome)
         return outcome
+
+    async def give_up(self, message: Message, error: AosError) -> None:
+        """Make a message a dead letter that the bus would not deliver any more."""
+        self.settle(await self._give_up(message, error, self._make_steps(message)))
 
     def settle(self, outcome: Outcome) -> None:
         """Write down what became of a message."""
@@ -106,11 +121,15 @@ class Batch:
             state = await self._run(shown, request, effects, steps)
         except InfrastructureError:
             raise
+        except NeedsAnswer as error:
+            return await self._park(message, error, steps)
         except TerminalError as error:
             return await self._give_up(message, error, steps)
         except AosError as error:
             return await self._try_later(message, error, steps)
         self.head.state = state
+        # Steps of earlier deliveries, where this one needed none of them.
+        await steps.load()
         self._keep(message, effects, steps)
         return Outcome(message, "applied")
 
@@ -121,7 +140,7 @@ class Batch:
                 return self._timeout(message)
             if message.subject and message.subject.startswith(REMINDER_SUBJECT):
                 name = message.subject.removeprefix(REMINDER_SUBJECT)
-                return (message, None) if self.head.reminders.get(name) == message.id else None
+                return (message, None) if self.head.reminders.get(name) == message.first_id else None
         if not message.is_reply:
             return message, None
         pending = self.head.pending.get(message.correlation_id or "")
@@ -153,6 +172,8 @@ class Batch:
             first_number=len(self.effects.outgoing),
             pending=self.head.pending | self.effects.asked,
             max_pending=self._policy.max_pending_requests,
+            parked=self.head.parked,
+            steps_of=self._make_steps,
         )
         limit = asyncio.timeout(min(self._policy.message_timeout, turn.remaining))
         try:
@@ -184,8 +205,11 @@ class Batch:
         return encoded
 
     def _keep(self, message: Message, effects: Effects, steps: StepJournal) -> None:
-        self._finish(message, steps)
+        self.finished_steps |= steps.rows
+        self._finish(message)
         self.head.pending |= effects.asked
+        for question in effects.resumed:
+            del self.head.parked[question]
         for name, reminder in effects.reminders.items():
             if reminder is None:
                 self.head.reminders.pop(name, None)
@@ -193,8 +217,7 @@ class Batch:
                 self.head.reminders[name] = reminder
         self.effects.absorb(effects)
 
-    def _finish(self, message: Message, steps: StepJournal) -> None:
-        self.finished_steps |= steps.rows
+    def _finish(self, message: Message) -> None:
         request = message.correlation_id
         if message.type == TIMEOUT_TYPE and message.source == self._scope.agent:
             request = str((message.data or {}).get("request"))
@@ -202,7 +225,7 @@ class Batch:
             self.head.pending.pop(request, None)
         if message.source == self._scope.agent and (message.subject or "").startswith(REMINDER_SUBJECT):
             name = (message.subject or "").removeprefix(REMINDER_SUBJECT)
-            if self.head.reminders.get(name) == message.id:
+            if self.head.reminders.get(name) == message.first_id:
                 del self.head.reminders[name]
 
     async def _try_later(self, message: Message, error: AosError, steps: StepJournal) -> Outcome:
@@ -219,23 +242,48 @@ class Batch:
         self.effects.outgoing.append(again)
         return Outcome(message, "retried", error)
 
-    async def _give_up(self, message: Message, error: AosError, steps: StepJournal) -> Outcome:
-        await steps.load()
-        self._finish(message, steps)
-        self.effects.dead.append(dead_letter(self._scope.agent, message, error, self._scope.now))
-        if message.reply_to is not None and not message.is_reply:
-            answer = Effects()
-            turn = Turn(
-                self._scope,
-                message,
-                {},
-                effects=answer,
-                steps=steps,
-                request=None,
-                first_number=len(self.effects.outgoing),
-                pending={},
-                max_pending=0,
+    async def _park(self, message: Message, error: NeedsAnswer, steps: StepJournal) -> Outcome:
+        """Set a message aside, its steps with it, until its question is answered."""
+        limit = self._policy.max_pending_requests
+        if len(self.head.parked) >= limit:
+            full = NotAllowedNow(
+                f"Agent {self._scope.agent!r} has {limit} messages waiting for answers. Answer some, or raise "
+                f"`max_pending_requests` in its policy. The question was: {error.message}"
             )
+            return await self._give_up(message, full, steps)
+        asked = error.to_json()
+        self.head.parked[error.question] = {
+            "message": message.to_json(),
+            "question": asked,
+            "since": format_time(self._scope.now),
+        }
+        told = Effects(facts=[{"kind": "parked", "message": message.id, **asked}])
+        self._aside(message, told, steps).publish(QUESTIONS_TOPIC, QUESTION_TYPE, {"agent": self._scope.agent, **asked})
+        self.effects.absorb(told)
+        return Outcome(message, "parked", error)
+
+    async def _give_up(self, message: Message, error: AosError, steps: StepJournal) -> Outcome:
+        # Its request or reminder stays open, and its steps are kept: the dead letter may be sent again.
+        self.effects.dead.append(dead_letter(self._scope.agent, message, error, self._scope.now))
+        loose = Effects()
+        turn = self._aside(message, loose, steps)
+        if isinstance(self._behaviour, Abandoning):
+            self.finished_steps |= await self._behaviour.abandon(turn, error)
+        if message.reply_to is not None and not message.is_reply:
             turn.reply_error(error)
-            self.effects.absorb(answer)
+        self.effects.absorb(loose)
         return Outcome(message, "dead", error)
+
+    def _aside(self, message: Message, effects: Effects, steps: StepJournal) -> Turn:
+        """A turn for what is to be said about a message that is not applied: it has no state."""
+        return Turn(
+            self._scope,
+            message,
+            {},
+            effects=effects,
+            steps=steps,
+            request=None,
+            first_number=len(self.effects.outgoing),
+            pending={},
+            max_pending=0,
+        )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from aos.kernel.errors import AosError
     from aos.kernel.journal import JournalEntry
     from aos.kernel.message import Message
     from aos.kernel.policy import AgentPolicy
@@ -27,6 +28,19 @@ class Behaviour(Protocol):
 
     async def handle(self, turn: Turn) -> None:
         """Deal with `turn.message`. Raises to have it retried (`RetryableError`) or given up (`TerminalError`)."""
+        ...
+
+
+@runtime_checkable
+class Abandoning(Protocol):
+    """A behaviour with loose ends to tie when one of its messages is given up."""
+
+    async def abandon(self, turn: Turn, error: AosError) -> set[str]:
+        """Send and record what follows from giving up `turn.message`; `turn.recorded()` tells what was done.
+
+        Returns:
+            Row keys of steps that hold no more: should the dead letter be sent again, they are done anew.
+        """
         ...
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from aos.kernel.errors import AosError, NotAllowedNow, NotFound
-from aos.kernel.message import Message, format_time
+from aos.kernel.message import RESUBMITTED, Message, format_time
 from aos.kernel.packing import pack, unpack
 from aos.kernel.ports import BlobStore, Clock, Entity, TableStore, Upsert, Value
 
@@ -49,7 +49,7 @@ class DeadLetter:
 def dead_letter(agent: str, message: Message, error: AosError, now: datetime) -> dict[str, Any]:
     """The record of a message that was given up in a turn, as the journal keeps it."""
     return {
-        "id": _identify(message.time, message.dedupe_key),
+        "id": _identify(message.time, f"{agent}\n{message.dedupe_key}"),
         "agent": agent,
         "time": format_time(now),
         "error": error.to_json(),
@@ -117,7 +117,9 @@ class DeadLetters:
             raise NotAllowedNow(f"Dead letter {id!r} was resubmitted already.")
         original = Message.from_json(dict(record.message))
         now = self._clock.now()
-        return replace(original, id=f"again-{id}", causation_id=original.id, attempt=1, deadline=None, time=now)
+        return replace(
+            original, id=f"{RESUBMITTED}{id}", causation_id=original.first_id, attempt=1, deadline=None, time=now
+        )
 
     async def close(self, id: str) -> None:
         """Mark a record as resubmitted."""

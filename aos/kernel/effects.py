@@ -19,6 +19,7 @@ class Effects:
     usage: dict[str, float] = field(default_factory=dict)
     asked: dict[str, dict[str, Any]] = field(default_factory=dict)
     reminders: dict[str, str | None] = field(default_factory=dict)
+    resumed: set[str] = field(default_factory=set)
 
     def absorb(self, other: Effects) -> None:
         """Add what a further message decided."""
@@ -28,5 +29,6 @@ class Effects:
         self.dead += other.dead
         self.asked |= other.asked
         self.reminders |= other.reminders
+        self.resumed |= other.resumed
         for name, amount in other.usage.items():
             self.usage[name] = self.usage.get(name, 0) + amount

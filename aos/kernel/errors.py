@@ -13,6 +13,7 @@
     │   ├── HandlerFailed        the agent's own code raised something unexpected
     │   ├── TurnTimedOut         the turn outlived its time
     │   └── Throttled            a service asked for a pause
+    ├── NeedsAnswer              the message is set aside until somebody answers a question
     └── TerminalError            the message goes to the dead letters; its sender is told
         ├── InvalidInput         a value is not what the contract says
         │   ├── MalformedMessage     not an envelope at all
@@ -134,6 +135,27 @@ class TurnTimedOut(RetryableError):
 
 class Throttled(RetryableError):
     code = "throttled"
+
+
+class NeedsAnswer(AosError):
+    """Raise this from a handler to set its message aside, with its steps, until `Turn.resume` brings the answer.
+
+    Args:
+        message: What is asked, and how to answer.
+        question: Id of the question, the same on every delivery of the message.
+        details: What whoever answers needs to know.
+    """
+
+    code = "needs_answer"
+    severity: ClassVar[Severity] = "info"
+
+    def __init__(self, message: str, *, question: str = "", details: dict[str, Any] | None = None, **same: Any) -> None:
+        facts = details or {}
+        super().__init__(message, details={**facts, "question": question or facts.get("question", "")}, **same)
+
+    @property
+    def question(self) -> str:
+        return str(self.details["question"])
 
 
 class TerminalError(AosError):

@@ -49,6 +49,7 @@ class Head:
         pending: Requests waiting for a reply, by request id.
         reminders: The message id that each named reminder will arrive under.
         waiting: What strict order holds back.
+        parked: Messages set aside until a question is answered, by the question's id.
         counters: Sums over the agent's life.
         created, updated: RFC 3339 times.
         etag: Of the stored entity; None before the first commit.
@@ -63,6 +64,7 @@ class Head:
     pending: dict[str, dict[str, Any]] = field(default_factory=dict)
     reminders: dict[str, str] = field(default_factory=dict)
     waiting: Waiting = field(default_factory=Waiting)
+    parked: dict[str, dict[str, Any]] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)
     created: str = ""
     updated: str = ""
@@ -70,12 +72,14 @@ class Head:
 
     def encode(self) -> tuple[Entity, list[Packed]]:
         """The entity to write, and what was packed for it (whose blobs must be written first)."""
-        control = {
+        control: dict[str, Any] = {
             "pending": self.pending,
             "reminders": self.reminders,
             "waiting": [self.waiting.behind, self.waiting.first, self.waiting.next],
             "counters": self.counters,
         }
+        if self.parked:
+            control["parked"] = self.parked
         packed = [
             pack("state", self.state),
             pack("control", json.dumps(control, ensure_ascii=False, separators=(",", ":")).encode()),
@@ -110,6 +114,7 @@ async def decode_head(entity: Entity, *, window: int, blobs: BlobStore) -> Head:
         pending=control["pending"],
         reminders=control["reminders"],
         waiting=Waiting(*control["waiting"]),
+        parked=control.get("parked", {}),
         counters=control["counters"],
         created=str(values["created"]),
         updated=str(values["updated"]),

@@ -14,6 +14,7 @@ from datetime import datetime
 from itertools import groupby
 
 from aos.kernel import meter
+from aos.kernel.address import agent_type
 from aos.kernel.batch import Batch, Outcome
 from aos.kernel.behaviour import Behaviour, Catalogue, Projection
 from aos.kernel.commit import Committed, Committer, describe, new_entry
@@ -29,7 +30,7 @@ from aos.kernel.order import HeldRows
 from aos.kernel.ports import BlobStore, Clock, Ids, MessageBus, TableStore
 from aos.kernel.publish import Publisher
 from aos.kernel.settings import KernelSettings
-from aos.kernel.steps import StepJournal
+from aos.kernel.steps import StepJournal, StepRows
 from aos.kernel.strict import StrictOrder
 from aos.kernel.trace import start_or_continue
 from aos.kernel.turn import TurnScope
@@ -104,20 +105,21 @@ class Kernel:
     async def recover(self, delivery: Delivery, error: AosError) -> None:
         """Deal with a message the bus gave up delivering: publish what it led to, or make it a dead letter.
 
+        The dead letter is a turn of its agent, so that an instance which still works on the message cannot apply it.
+
         Raises:
-            InfrastructureError: storage or bus are not available; have it delivered again.
+            InfrastructureError: storage or bus are not available, or the agent is busy; have it delivered again.
         """
         try:
             message = Message.decode(delivery.body)
         except MalformedMessage:
             await self.dead_letters.add_unreadable(delivery.body, error, at=delivery.enqueued)
             return
-        head = await self.heads.read(message.to)
-        version = head.recent.version_of(message.dedupe_key) if head else None
-        if head is not None and version is not None:
-            await self._publisher.publish(await self.journal.entry(message.to, version), head)
-            return
-        await self._refuse(message, error)
+        behaviour = self.catalogue.behaviour(agent_type(message.to))
+        if behaviour is None:
+            await self._refuse(message, error)
+        else:
+            await self._turn(behaviour, message.to, [(message, True)], None, repeated=True, given_up=error)
 
     async def resubmit(self, dead_letter_id: str) -> Message:
         """Put the message of a dead letter into its mailbox again. Interrupted and repeated, it is taken once.
@@ -131,10 +133,10 @@ class Kernel:
         return message
 
     async def _wake(self, agent: str, arrived: list[tuple[Message, bool]]) -> None:
-        behaviour = self.catalogue.behaviour(agent.partition(":")[0])
+        behaviour = self.catalogue.behaviour(agent_type(agent))
         if behaviour is None:
             error = UnknownAgentType(
-                f"No agent type {agent.partition(':')[0]!r} is registered. Check the address, or register the type."
+                f"No agent type {agent_type(agent)!r} is registered. Check the address, or register the type."
             )
             for message, _ in arrived:
                 await self._refuse(message, error)
@@ -158,9 +160,11 @@ class Kernel:
         head: Head | None,
         *,
         repeated: bool,
+        given_up: AosError | None = None,
     ) -> None:
         started = self._clock.monotonic()
         with meter.metered() as usage:
+            rehydrated = head is None
             head = head or await self._rehydrate(behaviour, agent)
             fresh = await self._sort_out(head, arrived)
             if not fresh:
@@ -178,12 +182,15 @@ class Kernel:
                 blobs=self._blobs,
             )
             returned = {message.dedupe_key for message, was_returned in fresh if was_returned or repeated}
-            batch = Batch(behaviour, head, scope, self._ids, lambda m: self._steps(agent, m, m.dedupe_key in returned))
+            rows = StepRows(self._tables, self.settings.agents_table, head, remembered=not rehydrated)
+            batch = Batch(behaviour, head, scope, self._ids, lambda m: self._steps(m, rows, m.dedupe_key in returned))
             held = HeldRows(self._tables, self._blobs, self.settings.agents_table, agent)
-            order = StrictOrder(batch, held, scope) if behaviour.policy.strict_order else None
+            line = StrictOrder(batch, held, scope) if behaviour.policy.strict_order else batch
             for message, _ in fresh:
-                await (order or batch).handle(message)
+                await (line.handle(message) if given_up is None else line.give_up(message, given_up))
             if all(outcome.kind == "ignored" for outcome in batch.outcomes):
+                if not rehydrated:
+                    raise Conflict(f"What is remembered of {agent!r} does not explain the message; read its head.")
                 return
             entry = new_entry(agent, scope.version, self._ids.new(), trace.trace_id, self._clock)
             describe(batch, entry, self.settings)
@@ -223,14 +230,15 @@ class Kernel:
             await self._publisher.publish(await self.journal.entry(head.agent, version), head)
         return fresh
 
-    def _steps(self, agent: str, message: Message, returning: bool) -> StepJournal:
+    def _steps(self, message: Message, rows: StepRows, returning: bool) -> StepJournal:
         return StepJournal(
             self._tables,
             self._blobs,
             self.settings.agents_table,
-            agent,
+            message.to,
             message,
-            returning=returning or message.attempt > 1,
+            rows,
+            returning=returning or message.attempt > 1 or message.first_id != message.id,
         )
 
     async def _refuse(self, message: Message, error: AosError) -> None:

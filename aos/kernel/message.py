@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from aos.kernel.errors import MalformedMessage
+from aos.kernel.errors import InvalidInput, MalformedMessage
 
 SPEC_VERSION = "1.0"
 CONTENT_TYPE = "application/cloudevents+json"
+
+RESUBMITTED = "again-"
+"""Begins the id of a message that was a dead letter and is sent again."""
+
+MAX_LABELS = 32
+_LABEL = re.compile(r"[a-z0-9][a-z0-9._:/@+-]{0,99}")
 
 MAX_ID = 128
 """Service Bus limits a message id and a session id to 128 characters."""
@@ -48,6 +56,7 @@ class Message:
         priority: 1 (least) to 10 (most); 5 is usual.
         deadline: After this moment (UTC) it is no longer of use.
         attempt: 1 for the first try; each retry after a back-off adds one.
+        labels: What is to be known about its content, such as `untrusted:web`; whatever follows from it has them too.
     """
 
     id: str
@@ -66,11 +75,19 @@ class Message:
     priority: int = 5
     deadline: datetime | None = None
     attempt: int = 1
+    labels: frozenset[str] = frozenset()
 
     @property
     def dedupe_key(self) -> str:
         """What tells this delivery from any other: a retry is the same message, but another attempt."""
         return f"{self.source}\n{self.id}\n{self.attempt}"
+
+    @property
+    def first_id(self) -> str:
+        """Its id, or the one it had before it was a dead letter: what paid steps are known by."""
+        if self.causation_id is not None and self.id.startswith(RESUBMITTED):
+            return self.causation_id
+        return self.id
 
     @property
     def is_reply(self) -> bool:
@@ -98,6 +115,8 @@ class Message:
             envelope["deadline"] = format_time(self.deadline)
         if self.attempt != 1:
             envelope["attempt"] = self.attempt
+        if self.labels:
+            envelope["labels"] = " ".join(sorted(self.labels))
         envelope["datacontenttype"] = "application/json"
         envelope["data"] = self.data
         return envelope
@@ -135,6 +154,8 @@ class Message:
         values["deadline"] = _time(envelope, "deadline") if envelope.get("deadline") else None
         values["priority"] = _number(envelope, "priority", default=5, least=1, most=10)
         values["attempt"] = _number(envelope, "attempt", default=1, least=1, most=1_000)
+        if envelope.get("labels") is not None:
+            values["labels"] = _labels(envelope)
         return cls(data=envelope.get("data"), **values)
 
 
@@ -149,6 +170,35 @@ def parse_time(text: str) -> datetime:
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone")
     return moment
+
+
+def check_labels(labels: Iterable[str]) -> frozenset[str]:
+    """Labels as a message carries them: lower-case words, at most `MAX_LABELS`.
+
+    Where there are more, only their roots are kept (`untrusted` of `untrusted:web`): what they warn of is not lost.
+
+    Raises:
+        InvalidInput: one has another shape, or there are too many roots.
+    """
+    given = frozenset(labels)
+    for label in given:
+        if not _LABEL.fullmatch(label):
+            raise InvalidInput(
+                f"{label!r} cannot be a label. Use lower-case letters, digits and . _ : / @ + - ; at most 100."
+            )
+    if len(given) <= MAX_LABELS:
+        return given
+    roots = frozenset(label.partition(":")[0] for label in given)
+    if len(roots) > MAX_LABELS:
+        raise InvalidInput(f"There are {len(roots)} kinds of labels, more than {MAX_LABELS}. Use fewer kinds.")
+    return roots
+
+
+def _labels(envelope: dict[str, Any]) -> frozenset[str]:
+    try:
+        return check_labels(_text(envelope, "labels").split())
+    except InvalidInput as error:
+        raise MalformedMessage(f"`labels` is wrong: {error.message}") from error
 
 
 def _text(envelope: dict[str, Any], name: str) -> str:

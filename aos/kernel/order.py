@@ -45,13 +45,22 @@ class HeldRows:
         stored = min([stop, *self._added])
         entities = [self._added[number] for number in range(stored, stop)]
         if first < stored:
-            page = await self._tables.scan(
-                self._table, self._agent, first=row_key(first), before=row_key(stored), limit=DRAIN
-            )
-            entities = [*page.entities, *entities]
+            entities = [*await self._stored(first, stored), *entities]
         return [
             Message.from_json(json.loads(await unpack("message", entity.values, self._blobs))) for entity in entities
         ]
+
+    async def _stored(self, first: int, before: int) -> list[Entity]:
+        found: list[Entity] = []
+        cursor: str | None = None
+        while True:
+            page = await self._tables.scan(
+                self._table, self._agent, first=row_key(first), before=row_key(before), limit=DRAIN, cursor=cursor
+            )
+            found += page.entities
+            cursor = page.cursor
+            if cursor is None:
+                return found
 
     def release(self, waiting: Waiting) -> None:
         """Take the first message out of the line."""

@@ -1,6 +1,7 @@
 """Results of the steps of a turn, kept as they complete so that a message that comes back never pays for them twice.
 
-A result is a row `s:<message>:<step>` of the agent's partition. The commit that finishes the message deletes it.
+A result is a row `s:<message>:<step>` of the agent's partition. The commit that applies the message deletes it; one
+that gives the message up does not, because a dead letter may be sent again.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 from typing import Any
 
 from aos.kernel.errors import Conflict
+from aos.kernel.head import ROW, Head
 from aos.kernel.message import Message
 from aos.kernel.packing import pack, unpack
 from aos.kernel.ports import BlobStore, Entity, Insert, TableStore
@@ -19,8 +21,61 @@ PREFIX = "s:"
 
 def row_prefix(message: Message) -> str:
     """Rows of one message, whatever its attempt: a retry finds what earlier tries paid for."""
-    identity = f"{message.source}\n{message.id}"
+    identity = f"{message.source}\n{message.first_id}"
     return f"{PREFIX}{hashlib.sha256(identity.encode()).hexdigest()[:32]}:"
+
+
+class StepRows:
+    """The rows of steps that an agent had at the start of a turn, read when first asked for.
+
+    Args:
+        tables: Where they are.
+        table: Name of the table.
+        head: The head the turn starts from.
+        remembered: Whether it is one from memory, which may be out of date.
+    """
+
+    def __init__(self, tables: TableStore, table: str, head: Head, *, remembered: bool) -> None:
+        self._tables = tables
+        self._table = table
+        self._head = head
+        self._in_doubt = remembered
+        self._found: dict[str, Entity] | None = None
+
+    async def confirm(self) -> None:
+        """Make sure that the turn starts from the newest head: what is about to be paid for may have been long ago.
+
+        That is in doubt where the head is one from memory, and where the rows were read after it: whoever went on from
+        it in between has deleted them.
+
+        Raises:
+            Conflict: another instance has gone on from it.
+        """
+        if not self._in_doubt:
+            return
+        entity = await self._tables.get(self._table, self._head.agent, ROW)
+        if entity is None or entity.etag != self._head.etag:
+            raise Conflict(f"What is remembered of {self._head.agent!r} is out of date; read its head.")
+        self._in_doubt = False
+
+    async def of(self, prefix: str) -> dict[str, Entity]:
+        """Those that begin with `prefix`."""
+        if self._found is None:
+            self._found = await self._scan()
+            self._in_doubt = True
+        return {row: entity for row, entity in self._found.items() if row.startswith(prefix)}
+
+    async def _scan(self) -> dict[str, Entity]:
+        found: dict[str, Entity] = {}
+        cursor: str | None = None
+        while True:
+            page = await self._tables.scan(
+                self._table, self._head.agent, first=PREFIX, before=PREFIX + "~", limit=1_000, cursor=cursor
+            )
+            found.update({entity.row: entity for entity in page.entities})
+            cursor = page.cursor
+            if cursor is None:
+                return found
 
 
 class StepJournal:
@@ -33,6 +88,7 @@ class StepJournal:
         table: str,
         agent: str,
         message: Message,
+        rows: StepRows,
         *,
         returning: bool,
     ) -> None:
@@ -41,37 +97,26 @@ class StepJournal:
         self._table = table
         self._agent = agent
         self._prefix = row_prefix(message)
+        self._stored = rows
         self._returning = returning
         self._known: dict[str, Entity] | None = None
+        self.labels: set[str] = set()
+        """Labels of what the steps brought in."""
         self.rows: set[str] = set()
         """Row keys that exist in the table and are to be deleted when the message is done."""
 
     async def load(self) -> None:
-        """Find what earlier deliveries of the message completed: one scan, and only where there were any."""
-        if self._known is not None:
-            return
-        self._known = {}
-        cursor: str | None = None
-        while self._returning:
-            page = await self._tables.scan(
-                self._table,
-                self._agent,
-                first=self._prefix,
-                before=self._prefix + "~",
-                limit=1_000,
-                cursor=cursor,
-            )
-            self._known.update({entity.row: entity for entity in page.entities})
-            cursor = page.cursor
-            if cursor is None:
-                break
-        self.rows.update(self._known)
+        """Find what earlier deliveries of the message completed, where there were any."""
+        if self._known is None:
+            self._known = await self._stored.of(self._prefix) if self._returning else {}
+            self.rows.update(self._known)
 
     async def recall(self, step: str) -> tuple[bool, Any]:
         """Whether the step was completed before, and its result."""
         await self.load()
         entity = (self._known or {}).get(self._prefix + step)
         if entity is None:
+            await self._stored.confirm()
             return False, None
         return True, json.loads(await unpack("result", entity.values, self._blobs))
 
@@ -81,12 +126,22 @@ class StepJournal:
         packed = pack("result", json.dumps(result, ensure_ascii=False, separators=(",", ":")).encode())
         if packed.blob:
             await self._blobs.put(packed.blob[0], packed.blob[1])
+        entity = Entity(self._agent, row, packed.values)
         try:
-            await self._tables.commit(self._table, [Insert(Entity(self._agent, row, packed.values))])
+            await self._tables.commit(self._table, [Insert(entity)])
         except Conflict:
-            entity = await self._tables.get(self._table, self._agent, row)
-            if entity is None:
+            stored = await self._tables.get(self._table, self._agent, row)
+            if stored is None:
                 raise
+            entity = stored
             result = json.loads(await unpack("result", entity.values, self._blobs))
+        await self.load()
+        (self._known or {})[row] = entity
         self.rows.add(row)
         return result
+
+    async def recorded(self) -> dict[str, Any]:
+        """The results of all steps completed so far, in this delivery and earlier ones, by row key."""
+        await self.load()
+        known = self._known or {}
+        return {row: json.loads(await unpack("result", known[row].values, self._blobs)) for row in sorted(known)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aos.kernel.batch import Batch, Outcome
+from aos.kernel.errors import AosError
 from aos.kernel.message import Message
 from aos.kernel.order import HeldRows
 from aos.kernel.outgoing import to_mailbox
@@ -28,9 +29,20 @@ class StrictOrder:
             waiting.behind = None
             await self._drain()
 
+    async def give_up(self, message: Message, error: AosError) -> None:
+        """As `Batch.give_up`; those that wait for the message need not wait any more."""
+        if self._resumes(message):
+            self._batch.settle(Outcome(message, "applied"))
+        else:
+            await self._batch.give_up(message, error)
+        waiting = self._batch.head.waiting
+        if waiting.behind == _identity(message):
+            waiting.behind = None
+            self._resume_later()
+
     async def _passes(self, message: Message) -> bool:
         """Handle a message; False if the others have to wait for it."""
-        if message.type == RESUME_TYPE and message.source == self._scope.agent:
+        if self._resumes(message):
             self._batch.settle(Outcome(message, "applied"))
             return True
         outcome = await self._batch.handle(message)
@@ -45,6 +57,14 @@ class StrictOrder:
             self._held.release(waiting)
             if not await self._passes(message):
                 return
+        self._resume_later()
+
+    def _resumes(self, message: Message) -> bool:
+        return message.type == RESUME_TYPE and message.source == self._scope.agent
+
+    def _resume_later(self) -> None:
+        """Have a message of the agent to itself take up those that still wait."""
+        waiting = self._batch.head.waiting
         if waiting.count:
             resume = Message(
                 id=f"{self._scope.agent}:{self._scope.version}:{len(self._batch.effects.outgoing)}",

@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 
 from aos.kernel.address import check_address
 from aos.kernel.effects import Effects
-from aos.kernel.errors import AosError, InvalidInput, NotAllowedNow
-from aos.kernel.message import Message
+from aos.kernel.errors import AosError, InvalidInput, NotAllowedNow, NotFound
+from aos.kernel.message import Message, check_labels
 from aos.kernel.outgoing import Outgoing, to_mailbox
 from aos.kernel.ports import BlobStore, Clock
 from aos.kernel.steps import StepJournal
@@ -26,6 +26,8 @@ ERROR_TYPE = "aos.error"
 TIMEOUT_TYPE = "aos.timeout"
 RESUME_TYPE = "aos.resume"
 QUEUE_SCHEME = "queue:"
+QUESTIONS_TOPIC = "aos.questions"
+QUESTION_TYPE = "aos.question.asked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +85,18 @@ class Turn:
         first_number: int,
         pending: Mapping[str, Any],
         max_pending: int,
+        parked: Mapping[str, Any] | None = None,
+        steps_of: Callable[[Message], StepJournal] | None = None,
     ) -> None:
         self._scope = scope
         self._effects = effects
         self._steps = steps
         self._number = first_number
-        self._step_counts: dict[str, int] = {}
+        self._occurrences: dict[str, int] = {}
         self._pending = pending
         self._max_pending = max_pending
+        self._parked = parked or {}
+        self._steps_of = steps_of
         self.message = message
         self.request = request
         self.state = state
@@ -115,6 +121,19 @@ class Turn:
     def remaining(self) -> float:
         """Seconds until the turn is cut off."""
         return max(0.0, self._scope.ends - self._scope.clock.monotonic())
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """Labels of the message and of all that came in since; everything the turn sends carries them."""
+        return self.message.labels | self._steps.labels
+
+    def label(self, *labels: str) -> None:
+        """Mark what this turn knows from here on: content from outside is `untrusted:<where from>`.
+
+        Raises:
+            InvalidInput: a label has another shape.
+        """
+        self._steps.labels |= check_labels([*self._steps.labels, *labels])
 
     @property
     def blobs(self) -> BlobStore:
@@ -264,9 +283,47 @@ class Turn:
             return result  # type: ignore[no-any-return]  # JSON of what `work` returned before
         return await self._steps.keep(key, await work())  # type: ignore[no-any-return]
 
+    async def recorded(self) -> dict[str, Any]:
+        """What the steps of this message brought so far, in this delivery and earlier ones, by row key."""
+        return await self._steps.recorded()
+
+    def occurrence(self, name: str) -> int:
+        """How often this was asked for this name before: numbers what may happen several times in a turn."""
+        count = self._occurrences.get(name, 0)
+        self._occurrences[name] = count + 1
+        return count
+
+    async def answer_to(self, question: str) -> tuple[bool, Any]:
+        """Whether a question that this message was set aside for (`NeedsAnswer`) is answered, and the answer."""
+        return await self._steps.recall(_answer_key(question))
+
+    def question(self, question: str) -> dict[str, Any]:
+        """A question that a message of this agent waits for: `message`, `question` and `since`.
+
+        Raises:
+            NotFound: no message waits for it.
+        """
+        if question not in self._parked or question in self._effects.resumed:
+            waiting = ", ".join(self._parked) or "none"
+            raise NotFound(f"No message of {self.agent!r} waits for an answer to {question!r}. Open: {waiting}.")
+        return dict(self._parked[question])
+
+    async def resume(self, question: str, answer: Any) -> None:
+        """Answer a question: the message that waits for it is handled again, with the steps it took before.
+
+        Raises:
+            NotFound: no message waits for it.
+        """
+        message = Message.from_json(self.question(question)["message"])
+        if self._steps_of is None:
+            raise NotAllowedNow("A message that is given up cannot answer questions. Send the answer again.")
+        await self._steps_of(message).keep(_answer_key(question), answer)
+        self._effects.resumed.add(question)
+        self._effects.outgoing.append(to_mailbox(self._scope.inbox, message.next_attempt()))
+
     def idempotency_key(self, name: str) -> str:
-        """A key for an external call, the same on every delivery and attempt of this message."""
-        identity = f"{self.agent}\n{self.message.source}\n{self.message.id}\n{name}"
+        """A key for an external call, the same on every delivery, attempt and resubmission of this message."""
+        identity = f"{self.agent}\n{self.message.source}\n{self.message.first_id}\n{name}"
         return hashlib.sha256(identity.encode()).hexdigest()[:32]
 
     def decide(
@@ -327,11 +384,17 @@ class Turn:
             data=data,
             causation_id=self.message.id,
             traceparent=self._scope.trace.traceparent,
+            labels=check_labels(self.labels),
             **fields,
         )
 
     def _step_key(self, name: str) -> str:
-        count = self._step_counts.get(name, 0)
-        self._step_counts[name] = count + 1
-        digest = hashlib.sha256(name.encode()).hexdigest()[:16]
-        return f"{digest}:{count}"
+        return f"{_digest(name)}:{self.occurrence(f'step {name}')}"
+
+
+def _digest(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()[:16]
+
+
+def _answer_key(question: str) -> str:
+    return f"{_digest(question)}:answer"
