@@ -52,7 +52,15 @@ async def accept_session(
     if session_id is not None:
         return queue.accept_session(session_id)
     found: asyncio.Future[SessionReceiver | None] = asyncio.get_running_loop().create_future()
-    waiter = queue.when_session(found.set_result, timeout)
+
+    def give(receiver: SessionReceiver | None) -> None:
+        if not found.done():
+            found.set_result(receiver)
+        elif receiver is not None:
+            # Who waited was cancelled, and has not had the time to say so.
+            receiver.close()
+
+    waiter = queue.when_session(give, timeout)
     try:
         receiver = await found
     except asyncio.CancelledError:
