@@ -1,4 +1,4 @@
-"""A host instance: it takes sessions of the mailbox queue, wakes their agents, and acknowledges, as the real host does."""
+"""A host instance: it takes sessions of the mailbox queue, wakes agents, and acknowledges, as the real host does."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from aos.local.servicebus.client import ReceivedMessage
 from aos.testing.clock import SeededIds
 from aos.testing.receivers import MemoryReceiver, MemorySession
 from aos.testing.simulation.ports import SimulatedBlobs, SimulatedBus, SimulatedTables
-from aos.testing.simulation.process import SimulatedProcess
+from aos.testing.simulation.process import SimulatedProcess, delivery_began
 from aos.testing.simulation.scene import INBOX, Scene
 from aos.testing.simulation.trouble import Trouble
 from aos.testing.simulation.workload import Actors
@@ -21,6 +21,7 @@ from aos.testing.simulation.workload import Actors
 _IDLE = 5.0
 _WAIT = 40.0
 _EVENTS = "agent-events/Subscriptions/router"
+_DEAD_EVENTS = f"{_EVENTS}/$DeadLetterQueue"
 _DEAD = f"{INBOX}/$DeadLetterQueue"
 
 
@@ -62,7 +63,8 @@ class Instance(SimulatedProcess):
         """Start serving, so many sessions at a time."""
         for _ in range(sessions):
             self.start(self._serve_sessions)
-        self.start(self._route_events)
+        self.start(lambda: self._route_events(_EVENTS))
+        self.start(lambda: self._route_events(_DEAD_EVENTS))
         self.start(self._take_given_up)
 
     async def _serve_sessions(self) -> None:
@@ -89,6 +91,9 @@ class Instance(SimulatedProcess):
         return await session.receive(self._chance.randint(1, 6), self._chance.uniform(0.1, _IDLE))
 
     async def _invoke(self, session: MemorySession, messages: list[ReceivedMessage]) -> None:
+        delivery_began.set(self._clock.monotonic())
+        names = [f"{message.message_id} ({message.delivery_count + 1})" for message in messages]
+        self.scene.trace.note(self.name, f"wakes {session.session_id} for {', '.join(names)}")
         try:
             await self.kernel.deliver([_delivery(message) for message in messages])
         except InfrastructureError as error:
@@ -100,8 +105,8 @@ class Instance(SimulatedProcess):
         else:
             await self._acknowledge(session, messages)
 
-    async def _route_events(self) -> None:
-        receiver = await self.scene.bus.receiver(_EVENTS)
+    async def _route_events(self, subscription: str) -> None:
+        receiver = await self.scene.bus.receiver(subscription)
         await self._serve_queue(receiver, self._route)
 
     async def _take_given_up(self) -> None:
@@ -142,7 +147,7 @@ class Instance(SimulatedProcess):
             await receiver.complete(messages)
         except LockLost:
             self.scene.trace.note(self.name, "acknowledges what it no longer has")
-        await self.leave("bus.complete")
+        await self.leave()
 
 
 def _delivery(message: ReceivedMessage) -> Delivery:

@@ -10,7 +10,7 @@ from typing import Any
 from aos.testing.clock import VirtualClock
 
 
-class NothingToWaitFor(Exception):  # noqa: N818  # the situation
+class NothingToWaitFor(Exception):  # the situation
     """Everybody waits, and nothing is due: the program would stand still for ever."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-from aos.kernel.errors import AosError
+from aos.kernel.errors import AosError, BusUnavailable, StoreUnavailable
 from aos.kernel.ports import BlobStore, MessageBus, OutboundMessage, Page, TableStore
 from aos.testing.faults import FaultPlan
 from aos.testing.faulty import FaultyBlobs, FaultyBus, FaultyTables
@@ -25,8 +25,8 @@ class Process(Protocol):
         """
         ...
 
-    async def leave(self, operation: str) -> None:
-        """Called when it is done, before its caller learns of it."""
+    async def leave(self) -> None:
+        """Called when an operation is done, before its caller learns of it."""
         ...
 
     def apply_later(self, call: Callable[[], Awaitable[Any]]) -> None:
@@ -50,7 +50,7 @@ class _Simulated:
     """Does operations as the simulation has it. Stands before the class that names them."""
 
     _process: Process
-    _unavailable: type[AosError]
+    _unavailable: type[AosError] = StoreUnavailable
 
     async def _do(
         self,
@@ -79,7 +79,7 @@ class _Simulated:
             if trouble is Trouble.LOSE_ANSWER:
                 raise unsure(f"{operation}: {trouble.value}.") from error
             raise
-        await self._process.leave(operation)
+        await self._process.leave()
         if trouble is Trouble.LOSE_ANSWER:
             raise unsure(f"{operation}: {trouble.value}.")
         return result
@@ -102,9 +102,7 @@ class SimulatedTables(_Simulated, FaultyTables):
         cursor: str | None = None,
     ) -> Page:
         fewer = self._process.page_size(limit)
-        return await super().scan(
-            table, partition, first=first, before=before, where=where, limit=fewer, cursor=cursor
-        )
+        return await super().scan(table, partition, first=first, before=before, where=where, limit=fewer, cursor=cursor)
 
 
 class SimulatedBlobs(_Simulated, FaultyBlobs):
@@ -114,6 +112,8 @@ class SimulatedBlobs(_Simulated, FaultyBlobs):
 
 
 class SimulatedBus(_Simulated, FaultyBus):
+    _unavailable = BusUnavailable
+
     def __init__(self, bus: MessageBus, process: Process) -> None:
         super().__init__(bus, FaultPlan())
         self._process = process

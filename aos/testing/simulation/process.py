@@ -19,19 +19,26 @@ from aos.testing.simulation.trouble import Trouble
 
 _current: ContextVar[SimulatedProcess] = ContextVar("aos_simulated_process")
 
-_SERVICE_TROUBLES = frozenset({
-    Trouble.FAIL,
-    Trouble.THROTTLE,
-    Trouble.LOSE_REQUEST,
-    Trouble.LOSE_ANSWER,
-    Trouble.LATE,
-    Trouble.HALVE,
-})
+_SERVICE_TROUBLES = frozenset(
+    {
+        Trouble.FAIL,
+        Trouble.THROTTLE,
+        Trouble.LOSE_REQUEST,
+        Trouble.LOSE_ANSWER,
+        Trouble.LATE,
+        Trouble.HALVE,
+    }
+)
+_ROUTINE = frozenset({"bus.accept", "bus.receive"})
 
 
 def current_process() -> SimulatedProcess:
     """The process whose code is running."""
     return _current.get()
+
+
+delivery_began: ContextVar[float] = ContextVar("aos_simulated_delivery")
+"""When the messages that are being handled were received, on the monotonic clock."""
 
 
 class SimulatedProcess:
@@ -76,21 +83,27 @@ class SimulatedProcess:
         self.scene.trace.note(self.name, "dies")
         return SimulatedCrash(self.name)
 
+    @property
+    def now(self) -> float:
+        """Of the monotonic clock."""
+        return self._clock.monotonic()
+
     # What every operation passes, see `ports.Process`
 
     async def reach(self, operation: str) -> Trouble | None:
         await self._wait(self.scene.latency())
         trouble = self.scene.troubles.strike(operation)
-        self.scene.trace.note(self.name, operation if trouble is None else f"{operation}: {trouble.value}")
         if trouble is None:
+            self.scene.trace.note(self.name, operation, worth_reading=operation not in _ROUTINE)
             return Trouble.FAIL if self.scene.out_of_reach(operation) else None
+        self.scene.trace.note(self.name, f"{operation}: {trouble.value}")
         if trouble in _SERVICE_TROUBLES:
             self.scene.troubles.count(trouble)
             return trouble
         await self._suffer(trouble)
         return trouble
 
-    async def leave(self, operation: str) -> None:
+    async def leave(self) -> None:
         trouble, self._after = self._after, None
         if trouble is Trouble.CRASH_AFTER:
             self.scene.troubles.count(trouble)

@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aos.kernel.journal import JournalEntry
+from aos.kernel.journal import row_key as journal_row
 from aos.kernel.message import Message
+from aos.kernel.ports import Entity
+from aos.kernel.steps import row_prefix as step_prefix
 from aos.kernel.turn import TIMEOUT_TYPE
 from aos.testing.simulation.scene import INBOX
 from aos.testing.simulation.workload import Ending, Workload
@@ -31,10 +33,7 @@ def nothing_doubled(ending: Ending) -> Iterator[str]:
     """Each delivery of each message was settled once in the agent's life."""
     for agent, entries in ending.journals.items():
         settled = Counter(
-            _key(record["message"])
-            for entry in entries
-            for record in entry.received
-            if record["outcome"] in _SETTLED
+            _key(record["message"]) for entry in entries for record in entry.received if record["outcome"] in _SETTLED
         )
         yield from (f"{agent} took {key!r} {times} times" for key, times in settled.items() if times > 1)
 
@@ -54,20 +53,53 @@ def nothing_lost(ending: Ending, posted: Sequence[Message]) -> Iterator[str]:
 
 
 def order_kept(ending: Ending, posted: Sequence[Message]) -> Iterator[str]:
-    """What one sender sent to one agent was received in that order."""
+    """What one sender sent to one agent was received in that order, but for what was given up."""
     lines: dict[tuple[str, str], list[str]] = {}
+    given_up = {_key(letter.message) for letter in ending.letters if letter.message is not None}
     for letter in [*_posted(posted), *_sent(ending)]:
-        if not letter.scheduled:
+        if not letter.scheduled and letter.key not in given_up:
             lines.setdefault((letter.key.partition("\n")[0], letter.to), []).append(letter.key)
     for (source, to), keys in lines.items():
         number = {key: at for at, key in enumerate(keys)}
         received = [
             number[key]
-            for key in dict.fromkeys(_key(record["message"]) for entry in ending.journals.get(to, ()) for record in entry.received)
+            for key in dict.fromkeys(
+                _key(record["message"]) for entry in ending.journals.get(to, ()) for record in entry.received
+            )
             if key in number
         ]
         if received != sorted(received):
             yield f"{to} received what {source} sent in another order: {received}"
+
+
+def rows_left_over(ending: Ending, rows: Sequence[Entity], windows: Counter[str]) -> Iterator[str]:
+    """Nothing is held back, and no step of a message that is done was left; those of a dead letter are kept.
+
+    A row that was written after its message was done, by an instance that had been outlived or by a request that had
+    timed out, is nobody's any more. Such rows are counted in `windows`.
+    """
+    written = {(row.partition, row.row): _write_number(row) for row in rows}
+    done: dict[tuple[str, str], int] = {}
+    kept = {
+        (letter.agent, step_prefix(Message.from_json(dict(letter.message))))
+        for letter in ending.letters
+        if letter.message is not None and letter.id not in ending.resubmitted
+    }
+    for agent, entries in ending.journals.items():
+        for entry in entries:
+            for record in entry.received:
+                if record["outcome"] == "applied":
+                    prefix = step_prefix(Message.from_json(record["message"]))
+                    done[agent, prefix] = written[agent, journal_row(entry.version)]
+    for row in rows:
+        owner = (row.partition, row.row[: row.row.find(":", 2) + 1])
+        settled = done.get(owner)
+        if owner in kept:
+            continue
+        if row.row.startswith("s:") and settled is not None and _write_number(row) > settled:
+            windows["step rows written after their message was done"] += 1
+        elif row.row.startswith(("s:", "w:")):
+            yield f"row {row.row} of {row.partition} was left"
 
 
 def dead_letters_accounted_for(ending: Ending, workload: Workload) -> Iterator[str]:
@@ -81,6 +113,11 @@ def dead_letters_accounted_for(ending: Ending, workload: Workload) -> Iterator[s
             yield f"dead letter {letter.id} is in the store and in no journal"
         if code != "delivery_failed" and not workload.acceptable(letter):
             yield f"{letter.agent} should not have given up {letter.message}: {letter.error['message']}"
+
+
+def _write_number(row: Entity) -> int:
+    """The store in memory numbers its writes."""
+    return int((row.etag or "").strip('W/"'))
 
 
 def _posted(posted: Sequence[Message]) -> Iterator[_Letter]:
@@ -104,8 +141,3 @@ def _letter(record: Mapping[str, Any]) -> _Letter:
 
 def _key(envelope: Mapping[str, Any]) -> str:
     return f"{envelope['source']}\n{envelope['id']}\n{envelope.get('attempt', 1)}"
-
-
-def journals_of(entries: Sequence[JournalEntry]) -> int:
-    """Messages received in them."""
-    return sum(len(entry.received) for entry in entries)

@@ -24,6 +24,7 @@ from aos.testing.simulation.promises import (
     nothing_doubled,
     nothing_lost,
     order_kept,
+    rows_left_over,
 )
 from aos.testing.simulation.scene import Scene
 from aos.testing.simulation.sender import Sender
@@ -45,6 +46,7 @@ class Report:
         digest: Of everything that happened, in order.
         troubles: Faults that were injected.
         checked: How many things each check looked at.
+        windows: What happened that no promise covers, such as a payment made again after a crash.
         turns, messages: What the agents did.
         seconds: On the virtual clock.
         trace: The last things that happened.
@@ -56,6 +58,7 @@ class Report:
     digest: str
     troubles: Counter[Trouble]
     checked: Counter[str]
+    windows: Counter[str]
     turns: int
     messages: int
     seconds: float
@@ -208,23 +211,21 @@ class _Run:
         messages = sum(len(entry.received) for entries in ending.journals.values() for entry in entries)
         self._look("nothing doubled", nothing_doubled(ending), messages)
         self._look("nothing lost", nothing_lost(ending, posted), messages)
-        self._look("dead letters accounted for", dead_letters_accounted_for(ending, self._workload), len(ending.letters))
+        self._look(
+            "dead letters accounted for", dead_letters_accounted_for(ending, self._workload), len(ending.letters)
+        )
         if self._workload.ordered:
             self._look("order kept", order_kept(ending, posted), messages)
         for agent in ending.journals:
             verification = await self._kernel.journal.verify(agent, await self._kernel.heads.read(agent))
             found = [f"{agent}: {verification.problem}"] if verification.problem else []
             self._look("journals chain and replay to the heads", found, 1)
-        self._look("no rows left over", self._left_over(), len(ending.journals))
+        rows = self._scene.stored.entities("agents")
+        self._look("no rows left over", rows_left_over(ending, rows, self._workload.windows), len(rows))
         for what in self._workload.checks:
             self._checked[what] += 1
         for problem in self._workload.check(ending):
             self._scene.problem(problem)
-
-    def _left_over(self) -> Iterator[str]:
-        for entity in self._scene.stored.entities("agents"):
-            if entity.row.startswith(("s:", "w:")):
-                yield f"row {entity.row} of {entity.partition} was left"
 
     def _look(self, name: str, problems: Iterable[str], size: int) -> None:
         self._checked[name] += size
@@ -244,6 +245,7 @@ class _Run:
             digest=scene.trace.digest(),
             troubles=scene.troubles.counted,
             checked=self._checked,
+            windows=self._workload.windows,
             turns=len(entries),
             messages=sum(len(entry.received) for entry in entries),
             seconds=self._clock.monotonic(),

@@ -1,4 +1,4 @@
-"""What the processes of a simulation share: time, chance, stores, the bus, and the list of what went against a promise."""
+"""What the processes of a simulation share: time, chance, stores, the bus, and the list of broken promises."""
 
 from __future__ import annotations
 

@@ -20,10 +20,11 @@ class Trace:
         self._hash = hashlib.sha256()
         self.latest: deque[str] = deque(maxlen=keep)
 
-    def note(self, who: str, what: str) -> None:
+    def note(self, who: str, what: str, *, worth_reading: bool = True) -> None:
         line = f"{self._clock.monotonic():.6f} {who} {what}"
         self._hash.update(line.encode() + b"\n")
-        self.latest.append(line)
+        if worth_reading:
+            self.latest.append(line)
 
     def digest(self) -> str:
         return self._hash.hexdigest()

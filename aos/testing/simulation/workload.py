@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -81,6 +82,7 @@ class Workload:
         ordered: Its messages must take effect in the order sent; then none is made to overtake another.
         max_deliveries: Failed deliveries until the bus gives a message up.
         checks: What `check` looks at, for the table of a long run.
+        windows: Counts what no promise covers.
     """
 
     name: ClassVar[str]
@@ -90,6 +92,7 @@ class Workload:
 
     def __init__(self, chance: random.Random) -> None:
         self.chance = chance
+        self.windows: Counter[str] = Counter()
 
     @property
     def without(self) -> frozenset[Trouble]:
@@ -113,13 +116,11 @@ class Workload:
         return False
 
     def message(self, sender: str, number: int, to: str, type: str, data: Any = None, **fields: Any) -> Message:
-        return Message(
-            id=f"{sender}-{number}", source=sender, type=type, time=_BEGINNING, to=to, data=data, **fields
-        )
+        return Message(id=f"{sender}-{number}", source=sender, type=type, time=_BEGINNING, to=to, data=data, **fields)
 
 
 async def elsewhere(operation: str) -> None:
     """A call to something outside, at which its process may die, stand still or be slow."""
     process = current_process()
     await process.reach(operation)
-    await process.leave(operation)
+    await process.leave()

@@ -27,7 +27,10 @@ class Chain(Workload):
 
     def letters(self) -> list[list[Message]]:
         return [
-            [self.message(f"source{sender}", number, "link:0", "number", [sender, number]) for number in range(_NUMBERS)]
+            [
+                self.message(f"source{sender}", number, "link:0", "number", [sender, number])
+                for number in range(_NUMBERS)
+            ]
             for sender in range(_SENDERS)
         ]
 

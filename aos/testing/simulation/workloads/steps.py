@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from random import Random
 
-from aos.kernel.errors import RetryableError, TerminalError
 from aos.kernel.deadletter import DeadLetter
+from aos.kernel.errors import RetryableError, TerminalError
 from aos.kernel.message import Message
 from aos.kernel.policy import AgentPolicy, RetryPolicy
 from aos.kernel.turn import Turn
-from aos.testing.simulation.process import current_process
+from aos.testing.simulation.process import current_process, delivery_began
 from aos.testing.simulation.workload import Actor, Ending, Workload, elsewhere
 
 _SHOPS = 2
@@ -27,7 +29,11 @@ class Steps(Workload):
         super().__init__(chance)
         self.paid: Counter[str] = Counter()
         """Payments by idempotency key."""
-        self.windows: Counter[str] = Counter()
+        self.noted: dict[str, float] = {}
+        """When the result of each key was known to be journaled."""
+        self.active: Counter[str] = Counter()
+        """Runs of the handler that have not come to an end, by message."""
+        self.doubled: list[str] = []
 
     def actors(self) -> list[Actor]:
         policy = AgentPolicy(retry=RetryPolicy(max_attempts=30, max_delay=20))
@@ -40,18 +46,33 @@ class Steps(Workload):
         ]
 
     async def _act(self, turn: Turn) -> None:
+        self.active[turn.message.first_id] += 1
+        try:
+            await self._buy(turn)
+        finally:
+            self.active[turn.message.first_id] -= 1
+
+    async def _buy(self, turn: Turn) -> None:
         receipts = []
         for item in range(turn.message.data % 3 + 1):
-            receipts.append(await turn.step("pay", lambda item=item: self._pay(turn, item)))
+            key = turn.idempotency_key(f"pay {item}")
+            receipts.append(await turn.step("pay", partial(self._pay, turn, key)))
+            self.noted.setdefault(key, current_process().now)
             if self.chance.random() < 0.06:
                 raise RetryableError("Not now.")
         if turn.message.data == 3:
             raise TerminalError("Sold out.")
         turn.state["receipts"].setdefault(str(turn.message.data), []).append(receipts)
 
-    async def _pay(self, turn: Turn, item: int) -> str:
+    async def _pay(self, turn: Turn, key: str) -> str:
         await elsewhere("outside.pay")
-        key = turn.idempotency_key(f"pay {item}")
+        if self.noted.get(key, math.inf) < delivery_began.get():
+            self.doubled.append(f"{turn.agent} paid {key[:8]} again for {turn.message.id}, knowing its result")
+        elif self.paid[key]:
+            outlived = self.active[turn.message.first_id] > 1
+            self.windows[
+                "paid again: " + ("two instances at once" if outlived else "its result was not journaled yet")
+            ] += 1
         self.paid[key] += 1
         number = self.paid[key]
         await elsewhere("outside.paid")
@@ -61,6 +82,7 @@ class Steps(Workload):
         return letter.message is not None and letter.message["data"] == 3
 
     def check(self, ending: Ending) -> Iterator[str]:
+        yield from self.doubled
         for shop in range(_SHOPS):
             receipts = ending.states.get(f"shop:{shop}", {"receipts": {}})["receipts"]
             if sorted(receipts) != [str(number) for number in range(_ORDERS) if number != 3]:

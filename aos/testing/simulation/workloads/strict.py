@@ -45,7 +45,11 @@ class Strict(Workload):
         return letter.message is not None and letter.message["data"][1] in (_POISON, _NEVER)
 
     def check(self, ending: Ending) -> Iterator[str]:
-        again = {tuple(letter.message["data"]) for letter in ending.letters if letter.message and letter.id in ending.resubmitted}
+        again = {
+            tuple(letter.message["data"])
+            for letter in ending.letters
+            if letter.message and letter.id in ending.resubmitted
+        }
         for sender in range(_SENDERS):
             seen = ending.states.get("clerk", {"seen": {}})["seen"].get(str(sender), [])
             expected = [number for number in range(_NUMBERS) if number not in (_POISON, _NEVER)]

@@ -28,9 +28,7 @@ class Transfers(Workload):
         return [Actor("account", self._act, policy, {"balance": _OPENING, "out": [], "in": [], "refused": []})]
 
     def letters(self) -> list[list[Message]]:
-        return [
-            [self._transfer(f"bank{sender}", number) for number in range(_TRANSFERS)] for sender in range(_SENDERS)
-        ]
+        return [[self._transfer(f"bank{sender}", number) for number in range(_TRANSFERS)] for sender in range(_SENDERS)]
 
     def _transfer(self, sender: str, number: int) -> Message:
         source, target = self.chance.sample(range(_ACCOUNTS), 2)
