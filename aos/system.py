@@ -13,6 +13,7 @@ from typing import Any
 from aos import __version__
 from aos.agents import Agent, AgentRegistry
 from aos.agents.agent_index import AgentIndex
+from aos.agents.alarm import AlarmClock
 from aos.agents.directory import Directory
 from aos.config import AOSConfig
 from aos.governance.decision import Decision, Option, weigh
@@ -65,6 +66,7 @@ class AgentOperatingSystem:
         messages: Sends to agents and topics.
         requests: Answers business apps that speak Service Bus.
         heartbeat: Tells that this host is alive.
+        alarm: Wakes agents by the clock.
     """
 
     def __init__(self, config: AOSConfig, adapters: Adapters, registry: AgentRegistry) -> None:
@@ -91,6 +93,7 @@ class AgentOperatingSystem:
         self.directory = Directory(self.kernel, registry, agent_index, adapters.clock, adapters.ids)
         self.messages = MessageBus(self.kernel.mailbox, registry, adapters.clock, adapters.ids)
         self.heartbeat = Heartbeat(adapters.tables, adapters.clock, adapters.ids)
+        self.alarm = AlarmClock(registry, adapters.tables, self.kernel.mailbox, adapters.clock)
         self.requests = RequestDesk(
             Services(
                 directory=self.directory,
@@ -173,7 +176,11 @@ class AgentOperatingSystem:
 
     async def run_maintenance(self) -> dict[str, int]:
         """Remove what has expired; returns how much of each kind."""
-        return {"idempotency_keys": await self.task_index.sweep(), "hosts": await self.heartbeat.sweep()}
+        return {
+            "idempotency_keys": await self.task_index.sweep(),
+            "hosts": await self.heartbeat.sweep(),
+            "wakes": await self.alarm.sweep(),
+        }
 
     async def get_system_status(self) -> dict[str, Any]:
         """How the system is, looking at each part."""

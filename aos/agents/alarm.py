@@ -14,7 +14,8 @@ from aos.agents.agent import Agent
 from aos.agents.due import Due, following, to_send
 from aos.agents.registry import AgentRegistry
 from aos.agents.wake import Wake
-from aos.kernel.errors import Conflict
+from aos.kernel.address import agent_type, check_address
+from aos.kernel.errors import Conflict, NotFound
 from aos.kernel.mailbox import Mailbox
 from aos.kernel.message import Message, format_time, parse_time
 from aos.kernel.ports import Clock, Delete, Entity, Insert, Operation, Replace, TableStore
@@ -55,12 +56,21 @@ class AlarmClock:
             await self._tables.commit(TABLE, gone[start : start + 100])
         return len(gone)
 
-    async def plan(self, agent: Agent[Any]) -> list[dict[str, Any]]:
-        """The agent's wake plan, a line for each thing that wakes it, with the moments of the timed ones."""
+    async def plan(self, address: str) -> list[dict[str, Any]]:
+        """The wake plan of an agent, a line for each thing that wakes it, with the moments of the timed ones.
+
+        The clock wakes the one agent at the address of its type, not those that share its type.
+
+        Raises:
+            NotFound: the agent's type is not registered.
+        """
+        agent = self._registry.behaviour(agent_type(check_address(address)))
+        if agent is None:
+            raise NotFound(f"No agent type {agent_type(address)!r} is registered. List the agents to see which are.")
         lines: list[dict[str, Any]] = [{"kind": "message", "on": type_} for type_ in agent.message_types]
-        lines += [{"kind": "topic", "on": topic} for topic in sorted(agent.topics)]
-        if not agent.listed or not agent.wakes:
+        if not agent.listed or address != agent.type:
             return lines
+        lines += [{"kind": "topic", "on": topic} for topic in sorted(agent.topics)]
         now = self._clock.now()
         for wake in agent.wakes:
             entity = await self._tables.get(TABLE, PARTITION, _row(agent, wake))
@@ -83,8 +93,7 @@ class AlarmClock:
         for due in dues:
             await self._mailbox.post(_message(agent, wake, due, now), at=due.at if due.at > now else None)
         if dues or not known:
-            reached = until if dues or "after" in known else after if wake.at is None else until
-            values = {"digest": wake.digest, "after": format_time(max(reached, after))}
+            values = {"digest": wake.digest, "after": format_time(max(until, after))}
             values["due"] = format_time(dues[-1].due) if dues else str(known.get("due", ""))
             values["at"] = format_time(dues[-1].at) if dues else str(known.get("at", ""))
             await self._keep(Entity(PARTITION, _row(agent, wake), values), row)

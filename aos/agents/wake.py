@@ -76,7 +76,7 @@ class Wake(BaseModel):
     def _known(cls, value: str) -> str:
         try:
             ZoneInfo(value)
-        except (OSError, ValueError) as error:
+        except (KeyError, OSError, ValueError) as error:
             raise ValueError(f"there is no time zone {value!r}; use a name such as 'Europe/Zurich'") from error
         return value
 

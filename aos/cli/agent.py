@@ -97,6 +97,17 @@ def journal(
         console.print(f"More: --after {page['after']}")
 
 
+@app.command()
+def wakes(address: Address, url: Url = None, key: Key = None, as_json: Json = False) -> None:
+    """Show what wakes an agent: messages, topics, and the clock."""
+    plan = call(url, key, lambda client: client.get(f"/agents/{address}/wakes"), as_json=as_json)
+    if as_json:
+        print_json(plan)
+        return
+    columns = ("kind", "on", "name", "message", "zone", "quiet", "next", "last")
+    print_rows(plan["wakes"], columns, empty="Nothing wakes this agent.")
+
+
 def _row(entry: dict[str, Any]) -> dict[str, Any]:
     sent = [
         f"{item['body'].get('type', 'message')} to {item.get('session') or item['entity']}" for item in entry["sent"]

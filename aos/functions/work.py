@@ -58,8 +58,10 @@ async def maintain() -> None:
 
 
 async def beat() -> None:
-    """Note that this host is alive."""
-    await system().heartbeat.beat()
+    """Note that this host is alive, and wake the agents whose time has come."""
+    running = system()
+    await running.heartbeat.beat()
+    await running.alarm.ring()
 
 
 async def _delivery(message: func.ServiceBusMessage) -> Delivery:

@@ -85,6 +85,12 @@ async def journal(
     return {"entries": [entry.to_json() for entry in entries], "after": following}
 
 
+@router.get("/agents/{agent_id}/wakes")
+async def wakes(agent_id: str, request: Request) -> dict[str, Any]:
+    """What wakes an agent: types of messages, topics, and the clock."""
+    return {"agent": agent_id, "wakes": await system_of(request).alarm.plan(agent_id)}
+
+
 @router.get("/agents/{agent_id}/verification")
 async def verification(agent_id: str, request: Request) -> dict[str, Any]:
     """Recompute the hash chain of an agent's journal."""
