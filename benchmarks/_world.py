@@ -43,7 +43,7 @@ class OneType:
     def behaviour(self, agent_type: str) -> Talker | None:
         return self._talker if agent_type == "talker" else None
 
-    def subscribers(self, event: Message) -> Iterable[str]:
+    def subscribers(self, event: Message) -> Iterable[str]:  # noqa: ARG002  # the port's signature
         return ()
 
 

@@ -1,4 +1,4 @@
-"""Billable operations and dollars for a million events, from operations counted while messages hop from agent to agent."""
+"""Billable operations and dollars for a million events, from operations counted while messages hop about."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from aos.kernel.ports import Entity, Insert, Replace
+from aos.kernel.ports import Entity, Insert, Replace, Value
 from aos.testing import MemoryTableStore
 from benchmarks._report import heading, line
 from benchmarks._world import DURABLE, deliveries, kernel
@@ -45,8 +45,8 @@ async def batch(size: int) -> float:
 async def store() -> float:
     """Seconds the store in memory takes for what a turn commits."""
     tables = MemoryTableStore()
-    values = {"state": "x" * 1_200, "recent": b"x" * 4_608, "control": "x" * 120, "chain": "x" * 64, "version": 1}
-    entry = {"body": "x" * 1_400, "previous": "x" * 64, "hash": "x" * 64}
+    values: dict[str, Value] = {"state": "x" * 1_200, "recent": b"x" * 4_608, "control": "x" * 120, "chain": "x" * 64}
+    entry: dict[str, Value] = {"body": "x" * 1_400, "previous": "x" * 64, "hash": "x" * 64}
     (etag,) = await tables.commit("agents", [Insert(Entity("a", "head", dict(values)))])
     started = time.perf_counter()
     for number in range(TURNS):
