@@ -239,7 +239,7 @@ class ClientConnection(asyncio.Protocol):
         frames = encode_transfers(transfer, 0, payload, self._peer_max_frame)
         self._next_outgoing_id = (self._next_outgoing_id + len(frames)) & 0xFFFFFFFF
         if self._transport is not None and self.failure is None:
-            self._transport.writelines(frames)
+            self._transport.write(b"".join(frames))
         return delivery_id
 
     async def room(self) -> None:

@@ -50,7 +50,7 @@ _DELETE_STATE = "DELETE FROM session WHERE queue = ? AND id = ?"
 _REMEMBER = "INSERT OR REPLACE INTO duplicate VALUES (?, ?, ?)"
 _FORGET = "DELETE FROM duplicate WHERE entity = ? AND until <= ?"
 # An entity, its sub-queues and, for a topic, its subscriptions; never another one whose name begins alike.
-_UNDER = "{0} IN (?1, ?1 || '/$deadletterqueue', ?1 || '/$transfer/$deadletterqueue') OR substr({0}, 1, ?2) = ?3"
+_UNDER = "{0} IN (?, ?, ?) OR substr({0}, 1, ?) = ?"
 _DELETE_UNDER = tuple(
     f"DELETE FROM {table} WHERE {_UNDER.format(column)}"  # noqa: S608  # names from the next lines only
     for table, column in (
@@ -97,9 +97,9 @@ class SqliteStore:
     def delete_entity(self, path: str) -> None:
         key = path.lower()
         below = f"{key}/subscriptions/"
-        for statement in _DELETE_UNDER:
-            self._note(statement, key, len(below), below)
         sub_queues = (f"{key}/$deadletterqueue", f"{key}/$transfer/$deadletterqueue")
+        for statement in _DELETE_UNDER:
+            self._note(statement, key, *sub_queues, len(below), below)
         for queue in list(self._numbers):
             if queue == key or queue in sub_queues or queue.startswith(below):
                 del self._numbers[queue]
