@@ -85,3 +85,19 @@ def test_docs_speak_plainly() -> None:
         text = page.read_text(encoding="utf-8").lower()
         for word in ("production-ready", "blazing", "revolutionary", "seamless", "cutting-edge"):
             assert word not in text, f"{page.name}: {word}"
+
+
+async def test_the_receiver_of_the_local_page_receives() -> None:
+    from aos.azure.bus import AzureMessageBus
+    from aos.kernel.ports import OutboundMessage
+    from aos.local.servicebus.broker import Broker, BrokerOptions
+
+    names: dict[str, Any] = {"__name__": "local"}
+    for code in snippets(ROOT / "docs" / "local.md", "python"):
+        exec(compile(code, "local.md", "exec", dont_inherit=True), names)
+    config = ROOT / "aos" / "local" / "servicebus.Config.json"
+    async with Broker(BrokerOptions(config=config, port=0)) as broker:
+        bus = AzureMessageBus.from_connection_string(broker.connection_string)
+        await bus.send([OutboundMessage("agent-inbox", b"hello", "m1", session_id="cto")])
+        assert await names["serve_one_session"](broker.connection_string) == [b"hello"]
+        await bus.close()
