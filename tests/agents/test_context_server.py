@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import date
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -18,8 +19,10 @@ from aos.kernel.errors import NotAllowedNow, RetryableError, TerminalError
 from aos.kernel.policy import AgentPolicy, RetryPolicy
 from tests.agents.test_agent import Counter
 from tests.harness import MemorySystem
+from tests.test_docs import snippets
 
 NUMBERS = count()
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "agents.md"
 
 
 class Notes(BaseModel):
@@ -259,3 +262,19 @@ async def test_the_api_shows_a_context(world: MemorySystem) -> None:
     assert (shown["context"], shown["history"], shown["memory"]) == ({"a": 1}, [], [])
     assert shown["statistics"]["total_context_writes"] == 1
     assert shown["metadata"] == {"agent_id": "keeper", "created_at": "2026-01-01T00:00:00Z", "version": "1.0.0"}
+
+
+async def test_the_documented_adviser_remembers_the_last_question() -> None:
+    names: dict[str, Any] = {"__name__": "docs"}
+    for code in snippets(PAGE, "python"):
+        exec(compile(code, "agents.md", "exec", dont_inherit=True), names)
+    world = MemorySystem(names["Adviser"]())
+    for number, question in enumerate(("tax", "rent")):
+        await world.system.directory.send(
+            "adviser", "advice.wanted", question, reply_to="queue:answers", message_id=f"q-{number}"
+        )
+        await world.settle()
+    answers = [body["data"] for body in world.sent_to("answers")]
+    assert answers == ["You asked about nothing before.", "You asked about tax before."]
+    context = await world.system.directory.context("adviser")
+    assert [record["event"] for record in await context.get_event_history()] == [{"asked": "tax"}, {"asked": "rent"}]

@@ -7,9 +7,11 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import azure.functions as func
 import httpx
 import httpx2
 import jsonschema
@@ -23,6 +25,7 @@ from aos.api.app import create_app
 from aos.kernel.errors import BusUnavailable
 from tests.agents.test_agent import Counter
 from tests.harness import MemorySystem
+from tests.test_docs import snippets
 
 ROOT = Path(__file__).resolve().parents[2]
 READS = {"get_context", "get_history", "get_memory"}
@@ -256,6 +259,22 @@ async def test_what_is_not_a_message_for_an_agent_is_refused(api: httpx.AsyncCli
     assert large.status_code == 413
 
 
+async def test_the_bridge_of_the_functions_host_serves_it(world: MemorySystem) -> None:
+    call = {"name": "word.said", "arguments": {"data": "bridged"}}
+    request = func.HttpRequest(
+        method="POST",
+        url="http://localhost:7071/api/v1/mcp/archivist",
+        headers={"content-type": "application/json", "host": "localhost:7071"},
+        body=json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}).encode(),
+    )
+    bridge: Any = func.AsgiMiddleware
+    response = await bridge(create_app(world.system)).handle_async(request)
+    assert response.status_code == 200
+    assert json.loads(response.get_body())["result"]["structuredContent"]["agent"] == "archivist"
+    await world.settle()
+    assert await world.state("archivist") == {"kept": ["bridged"]}
+
+
 async def test_several_clients_are_answered_at_once(world: MemorySystem) -> None:
     async with connected(world) as one, connected(world, "counter") as other:
         await one.call_tool("word.said", {"data": "a"})
@@ -263,6 +282,26 @@ async def test_several_clients_are_answered_at_once(world: MemorySystem) -> None
         await world.settle()
     assert (await world.state("archivist"))["kept"] == ["a"]
     assert (await world.state("counter"))["total"] == 2
+
+
+async def test_the_documented_client_and_request_do_what_the_docs_say() -> None:
+    names: dict[str, Any] = {"__name__": "docs"}
+    for page in ("agents.md", "mcp.md"):
+        for code in snippets(ROOT / "docs" / page, "python"):
+            exec(compile(code, page, "exec", dont_inherit=True), names)
+    world = MemorySystem(names["Bookkeeper"]())
+    app = create_app(world.system)
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app)) as http:
+        message_id = await names["send_invoice"](http)
+        await world.settle(until=timedelta(days=1))
+        assert await world.state("bookkeeper") == {"open": {"A-1": 12.5}}
+        [entry] = await world.system.directory.journal("bookkeeper")
+        assert entry.received[0]["message"]["id"] == message_id
+        [request] = snippets(ROOT / "docs" / "mcp.md", "json")
+        request = request.replace('"aos/wait": 10', '"aos/wait": 0')
+        header = {"Content-Type": "application/json", "Accept": "application/json"}
+        answer = (await http.post(names["ADDRESS"], content=request, headers=header)).json()
+    assert answer["result"]["structuredContent"]["message_id"] == "invoice-A-1"
 
 
 def test_the_sdk_is_loaded_by_the_first_mcp_request_and_no_other() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from fastapi import Request, Response
 from mcp.server.lowlevel import Server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
-from starlette.types import Message, Receive
+from starlette.types import Message, Receive, Scope
 
 # The SDK reports the start and the end of a server, which here is each request.
 logging.getLogger("mcp").setLevel(logging.WARNING)
@@ -24,7 +24,7 @@ async def exchange(server: Server[Any], request: Request, *, max_bytes: int) -> 
     manager = StreamableHTTPSessionManager(server, json_response=True, stateless=True, max_request_body_size=max_bytes)
     answer = _Answer()
     async with manager.run():
-        await manager.handle_request(request.scope, _again(body, request.receive), answer.take)
+        await manager.handle_request(_accepting(request), _again(body, request.receive), answer.take)
     return answer.response()
 
 
@@ -47,6 +47,13 @@ class _Answer:
         response = Response(b"".join(self._body), self._status)
         response.raw_headers = self._headers
         return response
+
+
+def _accepting(request: Request) -> Scope:
+    """The request's scope; one that does not say what it accepts takes anything, which the SDK would refuse."""
+    if "accept" in request.headers:
+        return request.scope
+    return {**request.scope, "headers": [*request.scope["headers"], (b"accept", b"*/*")]}
 
 
 def _again(body: bytes, receive: Receive) -> Receive:
