@@ -4,12 +4,13 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready-$(shell cat requirements-dev.txt pyproject.toml | cksum | cut -d' ' -f1)
 TARGET ?= .
 PORT ?= 7071
+SEEDS ?= 10000
 EVENTS ?= 40
 SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c '$(SUITABLE)' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help run up test lint format bench chaos lock clean
+.PHONY: help run up test simulate lint format bench chaos lock clean
 
 help:  ## Show what can be made.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -22,6 +23,9 @@ up: $(READY)  ## Run the system for development until Ctrl-C.
 
 test: lint  ## Check style, types and import rules, then run all tests.
 	$(BIN)/python -m pytest
+
+simulate: $(READY)  ## Run SEEDS (10000) simulations with faults at every await, and show what was checked.
+	$(BIN)/python -m aos.testing.simulation --seeds $(SEEDS)
 
 lint: $(READY)  ## Check style, types and import rules.
 	$(BIN)/ruff check .

@@ -69,10 +69,8 @@ class Steps(Workload):
         if self.noted.get(key, math.inf) < delivery_began.get():
             self.doubled.append(f"{turn.agent} paid {key[:8]} again for {turn.message.id}, knowing its result")
         elif self.paid[key]:
-            outlived = self.active[turn.message.first_id] > 1
-            self.windows[
-                "paid again: " + ("two instances at once" if outlived else "its result was not journaled yet")
-            ] += 1
+            at_once = self.active[turn.message.first_id] > 1
+            self.windows[f"paid again: {'by two instances at once' if at_once else 'not journaled before'}"] += 1
         self.paid[key] += 1
         number = self.paid[key]
         await elsewhere("outside.paid")

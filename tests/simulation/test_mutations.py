@@ -1,0 +1,51 @@
+"""The simulation can fail: a kernel that is broken in one way is found out within a few seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from aos.kernel.kernel import Kernel
+from aos.kernel.steps import StepRows
+from aos.testing.simulation import WORKLOADS, Report, simulate
+from tests.simulation import mutations
+
+SEEDS = 40
+
+
+def first_failure(workload: str, **broken: Any) -> Report | None:
+    for seed in range(SEEDS):
+        report = simulate(WORKLOADS[workload], seed, **broken)
+        if report.problems:
+            return report
+    return None
+
+
+@pytest.mark.parametrize("workload", ["transfers", "chain"])
+@pytest.mark.parametrize(
+    "alter",
+    [mutations.without_dedupe, mutations.publishing_before_the_commit, mutations.not_publishing_again],
+    ids=lambda alter: alter.__name__,
+)
+def test_a_broken_kernel_is_found_out(workload: str, alter: Callable[[Kernel], None]) -> None:
+    report = first_failure(workload, alter=alter)
+    assert report is not None
+    assert str(report.seed) in report.command
+
+
+@pytest.mark.parametrize("workload", ["transfers", "chain"])
+def test_tables_without_fences_are_found_out(workload: str) -> None:
+    report = first_failure(workload, guise=mutations.Unfenced)
+    assert report is not None
+
+
+def test_paying_without_looking_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def trust(rows: StepRows) -> None:
+        return None
+
+    monkeypatch.setattr(StepRows, "confirm", trust)
+    report = first_failure("steps")
+    assert report is not None
+    assert any("again" in problem for problem in report.problems)
