@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -175,6 +175,20 @@ async def test_arguments_that_do_not_fit_are_told_to_the_caller_and_nothing_is_s
         with pytest.raises(MCPError, match=r"no tool 'paper.burnt'. It has: get_context"):
             await client.call_tool("paper.burnt", {})
     assert world.outbox.sent == []
+
+
+async def test_data_that_json_schema_cannot_describe_does_not_hide_the_other_tools() -> None:
+    class Odd(Agent[Kept]):
+        type = "odd"
+
+        @on("odd.thing")
+        async def thing(self, turn: Turn, state: Kept, data: Callable[[], int]) -> None:
+            state.kept.append("called")
+
+    async with connected(MemorySystem(Odd()), "odd") as client:
+        tools = {tool.name: tool for tool in (await client.list_tools()).tools}
+    assert set(tools) == {"odd.thing", *READS}
+    assert tools["odd.thing"].input_schema["required"] == ["data"]
 
 
 async def test_a_call_that_cannot_be_sent_says_so(world: MemorySystem) -> None:
