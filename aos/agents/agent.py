@@ -12,7 +12,10 @@ from aos.agents.handlers import Handler, Kind, handlers_of, to_json
 from aos.agents.migration import STATE_VERSION, migrated, migrations_of
 from aos.agents.stored_state import own_part, reserved_part
 from aos.agents.surroundings import Surroundings
+from aos.agents.tool_use import ToolUse
+from aos.agents.topics import best
 from aos.agents.turn import Turn
+from aos.agents.wake import Wake
 from aos.kernel.errors import AosError, SettingInvalid, StoreUnavailable, UnknownMessageType
 from aos.kernel.policy import AgentPolicy
 from aos.kernel.turn import ERROR_TYPE
@@ -25,7 +28,7 @@ class NoState(BaseModel):
     """The state of an agent that remembers nothing."""
 
 
-class Agent(Generic[State]):
+class Agent(ToolUse, Generic[State]):
     """A perpetual agent.
 
     Subclass it with the model of its state, set `type` and `purpose`, and decorate methods with `on`, `on_reply`
@@ -40,6 +43,7 @@ class Agent(Generic[State]):
         capabilities: What it can do, for those who look for an agent.
         policy: Retries, order, limits.
         context_limits: How much of its past its context keeps.
+        wakes: When it is woken by the clock.
         listed: Whether it is one agent, always there under its type; False for a type of many (`task:<id>`).
         state_version: Version of the state's shape. Raise it with a method under `migrates` for the step.
         surroundings: What it finds in the system it is registered with.
@@ -51,6 +55,7 @@ class Agent(Generic[State]):
     capabilities: tuple[str, ...] = ()
     policy: AgentPolicy = AgentPolicy()
     context_limits: ClassVar[ContextLimits] = ContextLimits()
+    wakes: tuple[Wake, ...] = ()
     listed: ClassVar[bool] = True
     state_version: ClassVar[int] = 1
 
@@ -74,7 +79,7 @@ class Agent(Generic[State]):
 
     @property
     def topics(self) -> frozenset[str]:
-        """Topics whose events it wants."""
+        """Topics whose events it wants; patterns with `*` for one word and `#` for any number are among them."""
         return frozenset(key for kind, key in self._handlers if kind == "event")
 
     @property
@@ -95,7 +100,8 @@ class Agent(Generic[State]):
         return self._to_stored(self._state_model())
 
     async def handle(self, turn: KernelTurn) -> None:
-        await self.take(Turn(turn, self.surroundings))
+        if not await self.take_tool_message(turn):
+            await self.take(Turn(turn, self.surroundings))
 
     async def take(self, turn: Turn) -> None:
         """Find the method for the turn's message, and call it with the state and the data it wants."""
@@ -117,7 +123,7 @@ class Agent(Generic[State]):
         if turn.request is not None:
             key = ("reply", turn.request.type)
         elif turn.message.topic is not None:
-            key = ("event", turn.message.topic)
+            key = ("event", best(self.topics, turn.message.topic) or turn.message.topic)
         handler = self._handlers.get(key) or self._handlers.get((key[0], "*"))
         if handler is None:
             raise self._unknown(turn)

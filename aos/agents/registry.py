@@ -17,7 +17,6 @@ from aos.kernel.address import check_address
 from aos.kernel.errors import AlreadyExists, NotFound, SettingInvalid
 from aos.kernel.message import Message
 
-
 ENTRY_POINTS = "aos.agents"
 """Group of the entry points by which other installed packages offer agents."""
 
@@ -69,6 +68,7 @@ class AgentRegistry:
         if agent.type in self._agents:
             raise AlreadyExists(f"Agent type {agent.type!r} comes with the application. Choose another id.")
         self._declared = {**self._declared, agent.type: agent}
+        agent.surroundings = self.surroundings
 
     def withdraw(self, agent_type: str) -> None:
         """Take back what `declare` did. Its agents keep their state."""

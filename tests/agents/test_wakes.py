@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from pydantic import BaseModel, ValidationError
@@ -23,7 +23,7 @@ class Heard(BaseModel):
 
 class Sleeper(Agent[Heard]):
     type = "sleeper"
-    wakes: ClassVar[tuple[Wake, ...]] = (
+    wakes = (
         Wake(name="quarter", every=timedelta(minutes=15)),
         Wake(name="noon", cron="0 12 * * *", message="lunch.begins", data={"dish": "soup"}),
     )
