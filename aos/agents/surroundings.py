@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from aos.kernel.errors import NotAllowedNow
 from aos.kernel.ports import Clock, Ids
+from aos.tools.registry import ToolRegistry
 
 if TYPE_CHECKING:
     from aos.agents.agent import Agent
@@ -43,11 +44,13 @@ class Surroundings:
     Attributes:
         roster: The other agents.
         house: The running system.
-        find_router: Gives the model router, or None where no model is configured; called when first a model is asked.
+        tools: The tools there are, of which each agent sees those it was granted.
+    find_router: Gives the model router, or None where no model is configured; called when first a model is asked.
     """
 
     roster: Roster | None = None
     house: House | None = None
+    tools: ToolRegistry = field(default_factory=ToolRegistry)
     find_router: Callable[[], ModelRouter | None] | None = None
 
     @property

@@ -44,26 +44,26 @@ class ToolUse:
     """The part of an agent that has to do with tools.
 
     Attributes:
-        granted: The tools it may use: tools, or names of registered ones.
+        tools: Those it is granted: tools, or names of registered ones.
         guardrail: What holds once content from outside has entered a turn.
     """
 
-    granted: tuple[Tool | str, ...] = ()
+    tools: tuple[Tool | str, ...] = ()
     guardrail: Guardrail = Guardrail()
     surroundings: Surroundings
 
-    def tools(self, turn: Turn) -> Toolbox:
-        """The granted tools, for this turn: `await self.tools(turn).call("name", argument=1)`.
+    def toolbox(self, turn: Turn) -> Toolbox:
+        """The granted tools, for this turn: `await self.toolbox(turn).call("name", argument=1)`.
 
         Raises:
             NotFound: a grant names a tool that nobody registered.
         """
         registry = self.surroundings.tools
-        return Toolbox(turn, registry.granted(self.granted), registry, self.guardrail)
+        return Toolbox(turn, registry.granted(self.tools), registry, self.guardrail)
 
     async def take_tool_message(self, turn: Turn) -> bool:
         """Deal with a message about an earlier call; False if it is another kind of message."""
-        if not self.granted or turn.request is not None or turn.message.topic is not None:
+        if not self.tools or turn.request is not None or turn.message.topic is not None:
             return False
         if turn.message.type == CONFIRM_TYPE:
             await _confirm(turn)
@@ -75,7 +75,7 @@ class ToolUse:
 
     async def abandon(self, turn: Turn, error: AosError) -> set[str]:
         """See that the reversible calls of a message that is given up are taken back, the latest first."""
-        if not self.granted:
+        if not self.tools:
             return set()
         calls = await open_calls(turn)
         reversible = [call.to_json() for call in calls if call.reversible]
@@ -90,7 +90,7 @@ class ToolUse:
         if turn.message.source != turn.agent:
             raise PermissionDenied(f"Only {turn.agent!r} itself has its calls taken back, not {turn.message.source!r}.")
         calls = [OpenCall(**call) for call in turn.message.data["calls"]]
-        await undo_all(turn, calls, self.surroundings.tools.granted(self.granted))
+        await undo_all(turn, calls, self.surroundings.tools.granted(self.tools))
 
 
 async def _confirm(turn: Turn) -> None:
