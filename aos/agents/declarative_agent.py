@@ -1,0 +1,212 @@
+"""The agent behind a declaration: it puts what it is asked to a model, with its instructions and the conversation."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from aos.agents.agent import Agent
+from aos.agents.declaration import Declaration
+from aos.agents.topics import best
+from aos.agents.turn import Turn
+from aos.agents.wake import WAKE_TYPE
+from aos.kernel.errors import InvalidInput, PermissionDenied, SettingMissing
+from aos.kernel.policy import AgentPolicy
+
+if TYPE_CHECKING:
+    from aos.llm.response import ModelResponse
+
+QUERY_TYPE = "agent.query"
+ANSWER_TYPE = "agent.answered"
+
+
+class Query(BaseModel):
+    """The data of `agent.query`.
+
+    Attributes:
+        prompt: What is asked.
+        conversation: Which conversation it belongs to; by default the message's own.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    prompt: str = Field(min_length=1, max_length=200_000)
+    conversation: str | None = Field(default=None, min_length=1, max_length=128)
+
+
+class Remark(BaseModel):
+    """What was said in a conversation: by the one who asks, or by the agent."""
+
+    asked: str
+    answered: str
+
+
+class Conversation(BaseModel):
+    last: datetime
+    remarks: list[Remark] = []
+
+
+class Remembered(BaseModel):
+    """The state of a declared agent.
+
+    Attributes:
+        conversations: By name, bounded as its limits say.
+        day: For which `calls` and `usd` count (UTC).
+    """
+
+    conversations: dict[str, Conversation] = {}
+    day: str = ""
+    calls: int = 0
+    usd: float = 0.0
+
+
+class DeclarativeAgent(Agent[Remembered]):
+    """An agent made from a declaration. It answers `agent.query`, and what its triggers name.
+
+    The reply holds `answer`, `conversation`, `provider`, `model`, and `value` where the declaration has a
+    `response_schema`.
+    """
+
+    def __init__(self, declaration: Declaration) -> None:
+        self.declaration = declaration
+        self.type = declaration.id
+        self.name = declaration.name
+        self.purpose = declaration.purpose or declaration.description
+        self.capabilities = declaration.capabilities
+        self.policy = AgentPolicy(message_timeout=declaration.limits.seconds + 30)
+        self.wakes = declaration.wakes
+        super().__init__()
+
+    @property
+    def topics(self) -> frozenset[str]:
+        return frozenset(trigger.topic for trigger in self.declaration.triggers if trigger.topic)
+
+    @property
+    def message_types(self) -> list[str]:
+        own = {trigger.message for trigger in self.declaration.triggers if trigger.message}
+        return sorted({QUERY_TYPE, *own, *([WAKE_TYPE] if self.wakes else [])})
+
+    async def take(self, turn: Turn) -> None:
+        prompt, conversation = self._question(turn)
+        state = Remembered.model_validate({k: v for k, v in turn.state.items() if k in Remembered.model_fields})
+        self._afford(turn, state)
+        known = state.conversations.get(conversation)
+        response = await self._ask(turn, prompt, known.remarks if known else [])
+        answer = self._answer(response, conversation)
+        self._remember(turn, state, conversation, Remark(asked=prompt, answered=response.text))
+        state.calls += 1
+        state.usd += 0.0 if response.cost is None else response.cost.usd
+        turn.state = {**turn.state, **state.model_dump(mode="json")}
+        turn.reply(answer)
+        if self.declaration.publish is not None and turn.message.type != QUERY_TYPE:
+            turn.publish(self.declaration.publish, ANSWER_TYPE, {"agent": turn.agent, **answer})
+
+    def _question(self, turn: Turn) -> tuple[str, str]:
+        """What is asked, and in which conversation."""
+        message = turn.message
+        if turn.request is None and not message.is_reply:
+            if message.topic is not None:
+                topic = best(self.topics, message.topic)
+                prompts = [t.prompt for t in self.declaration.triggers if t.topic == topic]
+                return _below(prompts[0] if prompts else "", message.type, message.data), f"topic {topic}"
+            if message.type == QUERY_TYPE:
+                query = _query(message.data)
+                return query.prompt, query.conversation or message.conversation_id or "main"
+            if message.type == WAKE_TYPE and isinstance(message.data, dict) and self.wakes:
+                name = str(message.data.get("wake", ""))
+                prompt = self.declaration.prompt_of_wake(name)
+                return prompt or _below("It is time.", message.type, message.data), f"wake {name}"
+            for trigger in self.declaration.triggers:
+                if trigger.message == message.type:
+                    conversation = message.conversation_id or f"message {message.type}"
+                    return _below(trigger.prompt, message.type, message.data), conversation
+        raise self._unknown(turn)
+
+    def _afford(self, turn: Turn, state: Remembered) -> None:
+        today = turn.now.date().isoformat()
+        if state.day != today:
+            state.day, state.calls, state.usd = today, 0, 0.0
+        budget = self.declaration.budget
+        spent = budget.usd_per_day is not None and state.usd >= budget.usd_per_day
+        if spent or (budget.calls_per_day is not None and state.calls >= budget.calls_per_day):
+            raise PermissionDenied(
+                f"Agent {turn.agent!r} has used up its budget for {today}: {state.calls} calls, {state.usd:.4f} USD. "
+                "Ask again tomorrow, or raise `budget` in its declaration.",
+                code="budget_exceeded",
+            )
+
+    async def _ask(self, turn: Turn, prompt: str, remarks: list[Remark]) -> ModelResponse:
+        from aos.llm.request import ChatMessage, ModelRequest, ResponseFormat
+        from aos.llm.route import Route
+        from aos.llm.tries import NoModelFits
+
+        if not turn.can_think:
+            raise _no_model(turn)
+        said = [ChatMessage.system(self.declaration.instructions)]
+        for remark in remarks:
+            said += [ChatMessage.user(remark.asked), ChatMessage.assistant(remark.answered)]
+        schema, limits = self.declaration.response_schema, self.declaration.limits
+        request = ModelRequest(
+            messages=(*said, ChatMessage.user(prompt)),
+            max_tokens=limits.max_tokens,
+            temperature=limits.temperature,
+            response_format=None if schema is None else ResponseFormat(json_schema=schema),
+        )
+        chain = {"models": self.declaration.model} if self.declaration.model else {}
+        try:
+            return await turn.think(request, route=Route(seconds=limits.seconds, **chain))
+        except NoModelFits as error:
+            raise _no_model(turn, error.message) from error
+
+    def _answer(self, response: ModelResponse, conversation: str) -> dict[str, Any]:
+        answer: dict[str, Any] = {
+            "answer": response.text,
+            "conversation": conversation,
+            "provider": response.provider,
+            "model": response.model,
+        }
+        if response.degraded:
+            answer["degraded"] = response.degraded_reason
+        elif self.declaration.response_schema is not None:
+            answer["value"] = response.parsed
+        return answer
+
+    def _remember(self, turn: Turn, state: Remembered, name: str, remark: Remark) -> None:
+        limits = self.declaration.limits
+        conversation = state.conversations.setdefault(name, Conversation(last=turn.now))
+        conversation.last = turn.now
+        kept = [*conversation.remarks, remark][-(limits.messages // 2) :]
+        while len(kept) > 1 and sum(len(each.asked) + len(each.answered) for each in kept) > limits.characters:
+            kept.pop(0)
+        conversation.remarks = kept
+        while len(state.conversations) > limits.conversations:
+            oldest = min(state.conversations, key=lambda each: state.conversations[each].last)
+            del state.conversations[oldest]
+
+
+def _query(data: Any) -> Query:
+    from pydantic import ValidationError
+
+    try:
+        return Query.model_validate({"prompt": data} if isinstance(data, str) else data)
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'data'}: {e['msg']}" for e in error.errors()[:5])
+        raise InvalidInput(
+            f'The data of {QUERY_TYPE!r} is not a question: {problems}. Send {{"prompt": "…"}}.'
+        ) from error
+
+
+def _below(prompt: str, message_type: str, data: Any) -> str:
+    content = json.dumps(data, ensure_ascii=False, indent=1, default=str)
+    return f"{prompt}\n\nReceived {message_type}:\n{content}".strip()
+
+
+def _no_model(turn: Turn, why: str = "") -> SettingMissing:
+    return SettingMissing(
+        f"Agent {turn.agent!r} has no AI model to ask. Set a provider's API key in the app settings, or another "
+        f"`model` in its declaration; `aos models list` names those there are. {why}".strip(),
+        code="no_model_configured",
+    )
