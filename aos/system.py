@@ -15,12 +15,14 @@ from aos.agents import Agent, AgentRegistry
 from aos.agents.agent_index import AgentIndex
 from aos.agents.alarm import AlarmClock
 from aos.agents.directory import Directory
+from aos.agents.surroundings import House
 from aos.config import AOSConfig
 from aos.governance.decision import Decision, Option, weigh
 from aos.kernel import ports
 from aos.kernel.errors import InvalidInput
 from aos.kernel.kernel import Kernel
 from aos.kernel.meter import process_total
+from aos.llm.installed import InstalledModels
 from aos.messaging.app_agent import AppAgent
 from aos.messaging.message_bus import MessageBus
 from aos.messaging.requests import RequestDesk, Services
@@ -63,14 +65,22 @@ class AgentOperatingSystem:
         registry: Its agent types and task types.
         kernel: Runs turns.
         tasks, directory, artifacts, documents: What business apps and people work with.
+        models: The model router, where one is configured.
         messages: Sends to agents and topics.
         requests: Answers business apps that speak Service Bus.
         heartbeat: Tells that this host is alive.
         alarm: Wakes agents by the clock.
     """
 
-    def __init__(self, config: AOSConfig, adapters: Adapters, registry: AgentRegistry) -> None:
+    def __init__(
+        self,
+        config: AOSConfig,
+        adapters: Adapters,
+        registry: AgentRegistry,
+        models: InstalledModels | None = None,
+    ) -> None:
         self.config = config
+        self.models = models or InstalledModels({}, secrets=_no_secrets)
         self.adapters = adapters
         self.registry = registry
         registry.register(TaskAgent(registry.task_type))
@@ -87,6 +97,8 @@ class AgentOperatingSystem:
             settings=config.kernel_settings(),
             projections=(agent_index, self.task_index),
         )
+        registry.surroundings.find_router = lambda: self.models.router
+        registry.surroundings.house = House(self.kernel, adapters.clock, adapters.ids)
         self.artifacts = Artifacts(adapters.blobs)
         self.documents = Documents(adapters.blobs, adapters.clock)
         self.tasks = Tasks(self.kernel, self.task_index, registry, adapters.clock, adapters.ids)
@@ -116,6 +128,7 @@ class AgentOperatingSystem:
 
     async def stop(self) -> None:
         """End all connections. Agents are not concerned: they are asleep."""
+        await self.models.close()
         await self.adapters.close()
 
     def register_agent(self, agent: Agent[Any]) -> None:
@@ -221,3 +234,7 @@ class AgentOperatingSystem:
         except Exception as error:  # noqa: BLE001  # whatever is wrong is the answer
             return {"status": "unhealthy", "error": str(error)}
         return {"status": "healthy", "ms": round((self.adapters.clock.monotonic() - started) * 1000, 2)}
+
+
+async def _no_secrets(_: str) -> str | None:
+    return None

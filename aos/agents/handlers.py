@@ -99,18 +99,22 @@ def _data_of(cls: type, name: str, method: Callable[..., Any]) -> TypeAdapter[An
     parameters = list(inspect.signature(method).parameters)
     if len(parameters) != 4 or not inspect.iscoroutinefunction(method):
         raise SettingInvalid(f"{cls.__name__}.{name} must be `async def {name}(self, turn, state, data)`.")
-    return TypeAdapter(_resolved(cls, name, method, parameters[3]))
+    return TypeAdapter(annotation_of(f"{cls.__name__}.{name}", method, parameters[3]))
 
 
-def _resolved(cls: type, name: str, method: Callable[..., Any], parameter: str) -> Any:
-    """The annotation of one parameter. The others are for the reader, and may name what only a checker can see."""
-    annotation = method.__annotations__.get(parameter, Any)
+def annotation_of(owner: str, function: Callable[..., Any], parameter: str) -> Any:
+    """The annotation of one parameter. The others are for the reader, and may name what only a checker can see.
+
+    Raises:
+        SettingInvalid: it names what the module of `owner` does not have.
+    """
+    annotation = function.__annotations__.get(parameter, Any)
     holder = types.SimpleNamespace(__annotations__={parameter: annotation})
     try:
-        return typing.get_type_hints(holder, globalns=method.__globals__)[parameter]
+        return typing.get_type_hints(holder, globalns=function.__globals__)[parameter]
     except NameError as error:
         raise SettingInvalid(
-            f"The data of {cls.__name__}.{name} is annotated with {annotation!r}, which cannot be found: {error}. "
+            f"The data of {owner} is annotated with {annotation!r}, which cannot be found: {error}. "
             "Define or import it at the top of the module."
         ) from error
 
