@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from aos.agents.surroundings import Surroundings
 from aos.kernel.errors import AosError, InvalidInput, PermissionDenied
 from aos.kernel.turn import Turn
+from aos.tools.declaration import Tool
 from aos.tools.guardrail import Guardrail
 from aos.tools.reservations import OpenCall, open_calls, reversible_rows, undo_all
-from aos.tools.tool import Tool
 from aos.tools.toolbox import Toolbox
 
 CONFIRM_TYPE = "tool.confirm"

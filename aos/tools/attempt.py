@@ -13,9 +13,9 @@ from aos.kernel.ambient import RandomIds, SystemClock
 from aos.kernel.errors import AosError, TerminalError, Throttled
 from aos.kernel.ports import Clock, Ids
 from aos.reliability.retry import classify
+from aos.tools.declaration import Tool, ToolContext
 from aos.tools.errors import NotDone, ToolFailed, ToolTimedOut
 from aos.tools.statistics import ToolStatistics
-from aos.tools.tool import Tool, ToolContext
 
 Sleep = Callable[[float], Awaitable[None]]
 

@@ -17,8 +17,8 @@ from typing import Any
 from aos.kernel.errors import AosError, TerminalError, Throttled
 from aos.kernel.turn import Turn
 from aos.tools.attempt import Attempt
+from aos.tools.declaration import Tool, Undo
 from aos.tools.errors import CallDiverged, NotDone, OutcomeUnknown, ToolFailed, ToolRefused
-from aos.tools.tool import Tool, Undo
 
 Record = dict[str, Any]
 """What a step keeps of a call: `outcome` is done, failed, not_done or undone."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from aos.kernel.errors import SettingInvalid
-from aos.tools.tool import RISKS, Risk, Tool
+from aos.tools.declaration import RISKS, Risk, Tool
 
 log = logging.getLogger("aos.tools")
 

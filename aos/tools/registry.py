@@ -7,8 +7,8 @@ from typing import Any
 
 from aos.kernel.errors import AlreadyExists, NotFound
 from aos.tools.attempt import Workbench
+from aos.tools.declaration import Tool
 from aos.tools.statistics import ToolStatistics
-from aos.tools.tool import Tool
 
 
 class ToolRegistry:

@@ -9,7 +9,7 @@ from typing import Any
 from aos.kernel.errors import NotFound
 from aos.kernel.turn import Turn
 from aos.tools.calls import Record, undo
-from aos.tools.tool import Tool
+from aos.tools.declaration import Tool
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,11 @@ from aos.kernel.errors import InvalidInput, NeedsAnswer
 from aos.kernel.turn import Turn
 from aos.tools.attempt import Attempt
 from aos.tools.calls import Call, Record, digest, outcome_error
+from aos.tools.declaration import Tool
 from aos.tools.errors import ApprovalNeeded, ToolDenied, ToolNotGranted
 from aos.tools.guardrail import Guardrail, Judgement
 from aos.tools.registry import ToolRegistry
 from aos.tools.reservations import open_calls, undo_all
-from aos.tools.tool import Tool
 
 
 @dataclass(frozen=True, slots=True)
