@@ -14,11 +14,13 @@ from aos.azure.blobs import AzureBlobStore
 from aos.azure.bus import AzureMessageBus
 from aos.azure.bus_probe import BusProbe
 from aos.azure.claims import open_body
-from aos.azure.identity import servicebus_connection, storage_connection
+from aos.azure.identity import EntraTokens, servicebus_connection, storage_connection
+from aos.azure.secrets import KeyVaultSecrets
 from aos.azure.tables import AzureTableStore
 from aos.config import AOSConfig
 from aos.kernel.ambient import RandomIds, SystemClock
 from aos.kernel.errors import SettingInvalid
+from aos.llm.installed import InstalledModels
 from aos.system import Adapters, AgentOperatingSystem
 
 
@@ -40,8 +42,9 @@ def compose(
     Raises:
         SettingMissing, SettingInvalid: a connection is not configured, or an agent package cannot be imported.
     """
-    outside = adapters or azure_adapters(config, os.environ if environ is None else environ)
-    return AgentOperatingSystem(config, outside, registry or registry_of(config))
+    settings = os.environ if environ is None else environ
+    outside = adapters or azure_adapters(config, settings)
+    return AgentOperatingSystem(config, outside, registry or registry_of(config), models_of(settings, outside))
 
 
 def registry_of(config: AOSConfig) -> AgentRegistry:
@@ -60,6 +63,19 @@ def registry_of(config: AOSConfig) -> AgentRegistry:
             ) from error
         discover(package, registry)
     return registry
+
+
+def models_of(environ: Mapping[str, str], adapters: Adapters) -> InstalledModels:
+    """The model router's parts: keys from the settings, from Key Vault where a setting refers to it, or none."""
+    vaults = KeyVaultSecrets()
+
+    async def secret(name: str) -> str | None:
+        value = environ.get(name, "").strip()
+        return await vaults.resolve(name, value) if value else None
+
+    return InstalledModels(
+        environ, secrets=secret, token=EntraTokens(), tables=adapters.tables, clock=adapters.clock, ids=adapters.ids
+    )
 
 
 def azure_adapters(config: AOSConfig, environ: Mapping[str, str]) -> Adapters:

@@ -10,6 +10,7 @@ from aos.agents import Agent, AgentRegistry, TaskType
 from aos.config import AOSConfig
 from aos.kernel.kernel import Delivery
 from aos.kernel.message import Message
+from aos.llm.installed import InstalledModels
 from aos.system import Adapters, AgentOperatingSystem
 from aos.testing import MemoryBlobStore, MemoryTableStore, SeededIds, VirtualClock
 from tests.kernel.world import Outbox
@@ -18,7 +19,13 @@ from tests.kernel.world import Outbox
 class MemorySystem:
     """An `AgentOperatingSystem` whose outside world is memory."""
 
-    def __init__(self, *agents: Agent[Any], task_types: tuple[TaskType, ...] = (), **config: Any) -> None:
+    def __init__(
+        self,
+        *agents: Agent[Any],
+        task_types: tuple[TaskType, ...] = (),
+        models: InstalledModels | None = None,
+        **config: Any,
+    ) -> None:
         self.clock = VirtualClock()
         self.outbox = Outbox()
         self.tables = MemoryTableStore()
@@ -39,6 +46,7 @@ class MemorySystem:
                 close=self._close,
             ),
             self.registry,
+            models,
         )
         self._delivered = 0
         self._waiting: list[Any] = []

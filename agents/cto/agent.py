@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import BaseModel, Field
 
+from agents.cto.judgement import Judgement, judge
 from agents.cto.weighing import decide
 from agents.review.messages import Changes, Examined, Verdict
 from agents.review.task import VERDICT
@@ -40,15 +43,13 @@ class ChiefTechnologyOfficer(Agent[CtoState]):
     async def weigh(self, turn: Turn, state: CtoState, work: Work) -> Verdict:
         """Weigh the examiners' results, decide, and write the report."""
         reviews = {name: Examined.model_validate(result) for name, result in work.results.items()}
-        decision = decide(work.target, reviews)
+        judgement = await judge(turn, self.purpose, work.target, reviews)
+        decision = decide(work.target, reviews, judgement.choice if judgement else None)
         turn.decide(
             decision.question,
             decision.selected,
             **as_record(decision),
-            evidence=[
-                {"source": name, "type": "examination", "content": review.summary, "artifact": review.examination}
-                for name, review in reviews.items()
-            ],
+            evidence=_evidence(reviews, judgement),
         )
         report = await self._report(turn, work, reviews, decision)
         past = state.decisions.pop(work.target, None)
@@ -80,10 +81,21 @@ class ChiefTechnologyOfficer(Agent[CtoState]):
             examinations.append(Examination.model_validate_json(await artifacts.get(review.examination)))
             comparisons.append(Comparison.model_validate_json(await artifacts.get(review.comparison)))
         verdict = {"selected": decision.selected, **as_record(decision)}
-        report = build_report(work.target, examinations, merged(comparisons), verdict, turn.now)
+        notes = {review.domain: review.note for review in reviews.values() if review.note}
+        report = build_report(work.target, examinations, merged(comparisons), verdict, turn.now, notes)
         data = await artifacts.put("report.json", report.model_dump_json(indent=2).encode(), "application/json")
         text = await artifacts.put("report.md", to_markdown(report).encode(), "text/markdown; charset=utf-8")
         return {"json": data.id, "markdown": text.id}
+
+
+def _evidence(reviews: dict[str, Examined], judgement: Judgement | None) -> list[dict[str, Any]]:
+    evidence = [
+        {"source": name, "type": "examination", "content": review.summary, "artifact": review.examination}
+        for name, review in reviews.items()
+    ]
+    if judgement is not None:
+        evidence.append({"source": "model", "type": "judgement", **judgement.model_dump()})
+    return evidence
 
 
 def _summary(decision: Decision, score: float, past: PastDecision | None) -> str:

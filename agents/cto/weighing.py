@@ -18,8 +18,12 @@ CONDITIONS = "accept with conditions"
 REWORK = "send back for rework"
 
 
-def decide(target: str, reviews: Mapping[str, Examined]) -> Decision:
-    """Choose what to do about a reviewed code base."""
+JUDGEMENT_WEIGHT = 0.2
+"""What a model's judgement counts beside the rest, which adds up to 1."""
+
+
+def decide(target: str, reviews: Mapping[str, Examined], judged: str | None = None) -> Decision:
+    """Choose what to do about a reviewed code base; `judged` is what a model would choose, where one was asked."""
     progress = _progress(reviews)
     critical = [domain for domain, review in reviews.items() if review.counts.get("critical")]
     options = [
@@ -39,7 +43,12 @@ def decide(target: str, reviews: Mapping[str, Examined]) -> Decision:
             reason=_rework_reason(reviews),
         ),
     ]
-    return weigh(f"What should happen to {target}?", options, WEIGHTS)
+    weights = dict(WEIGHTS)
+    if judged is not None:
+        weights["judgement"] = JUDGEMENT_WEIGHT
+        for option in options:
+            option.merits["judgement"] = float(option.name == judged)
+    return weigh(f"What should happen to {target}?", options, weights)
 
 
 def _clean(review: Examined) -> float:

@@ -32,6 +32,7 @@ class Examined(BaseModel):
     counts: dict[str, int]
     changes: Changes
     comparison: str
+    note: str = Field(default="", description="what a model adds in words")
 
 
 class Verdict(BaseModel):

@@ -46,6 +46,7 @@ class Reviewer(Agent[ReviewerState]):
         """Examine the packed code base that the task brought."""
         source = SourceParameters.model_validate(work.parameters).source
         examined = await turn.step("examine", lambda: self._examine(turn.blobs, source))
+        note = await self._note(turn, examined["artifact"])
         known = state.targets.pop(work.target, None)
         comparison = compare(known.findings if known else None, examined["findings"])
         state.targets[work.target] = Remembered(
@@ -72,7 +73,17 @@ class Reviewer(Agent[ReviewerState]):
             counts=examined["counts"],
             changes=changes,
             comparison=stored.id,
+            note=note,
         )
+
+    async def _note(self, turn: Turn, examination: str) -> str:
+        if not turn.can_think:
+            return ""
+        from agents.review.counsel import priorities
+        from aos.tools.review.examine import Examination
+
+        found = Examination.model_validate_json(await Artifacts(turn.blobs).get(examination))
+        return await priorities(turn, self.purpose, found)
 
     async def _examine(self, blobs: BlobStore, source: str) -> dict[str, Any]:
         from aos.tools.review.archive import unpack

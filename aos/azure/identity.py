@@ -236,3 +236,22 @@ def _members(environ: Mapping[str, str], name: str) -> dict[str, str]:
 def _require(shape: re.Pattern[str], value: str, setting: str, expected: str) -> None:
     if not shape.fullmatch(value):
         raise SettingInvalid(f"Setting {setting!r} is {value!r}; it must be {expected}.")
+
+
+class EntraTokens:
+    """Microsoft Entra tokens for services that take them in place of a key."""
+
+    def __init__(self, identity: Identity | None = None) -> None:
+        self._identity = identity or Identity()
+        self._credential: AsyncTokenCredential | None = None
+
+    async def __call__(self, scope: str) -> str:
+        """A token of this scope; the credential keeps it until it is about to expire."""
+        if self._credential is None:
+            self._credential = self._identity.credential()
+        return (await self._credential.get_token(scope)).token
+
+    async def close(self) -> None:
+        if self._credential is not None:
+            await self._credential.close()
+            self._credential = None

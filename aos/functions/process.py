@@ -40,4 +40,4 @@ async def close() -> None:
     """Close the system of the running loop, if there is one."""
     found = _systems.pop(asyncio.get_running_loop(), None)
     if found is not None:
-        await found.adapters.close()
+        await found.stop()

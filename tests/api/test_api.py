@@ -254,3 +254,12 @@ async def test_metrics_count_tasks_and_agents(world: MemorySystem, api: httpx.As
     assert metrics["memory_usage_bytes"] > 0
     assert 0 <= metrics["memory_usage_percent"] <= 100
     assert metrics["usage"]["table_operations"] > 0
+
+
+async def test_the_providers_of_models_are_listed_with_what_they_lack(api: httpx.AsyncClient) -> None:
+    found = (await api.get("/api/v1/agents/ai-providers")).json()
+    assert found["configured"] is False
+    providers = {provider["provider"]: provider for provider in found["providers"]}
+    assert providers["openai"]["missing"] == ["OPENAI_API_KEY"]
+    assert {"tier", "model", "enabled", "breaker", "price", "status"} <= set(providers["anthropic"])
+    assert len(providers) >= 27

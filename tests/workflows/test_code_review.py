@@ -6,18 +6,21 @@ import json
 from pathlib import Path
 
 from aos.agents import discover
+from aos.llm.installed import InstalledModels
+from aos.testing.models import ModelServer, Say
 from aos.tools.review.archive import pack
 from aos.workflows.task_state import TaskRequest
 from tests.harness import MemorySystem
 
+KEY = "canary-key"
 CLEAN = '"""Adds."""\n\n\ndef add(a: int, b: int) -> int:\n    """Return the sum of two numbers."""\n    return a + b\n'
 DANGEROUS = '"""Runs what it is told."""\n\nimport os\n\n\ndef run(text):\n    return eval(text)\n'
 
 
-def system() -> MemorySystem:
+def system(models: InstalledModels | None = None) -> MemorySystem:
     import agents
 
-    world = MemorySystem()
+    world = MemorySystem(models=models)
     discover(agents, world.registry)
     return world
 
@@ -65,6 +68,50 @@ async def test_a_review_ends_in_a_report_and_the_next_one_says_what_changed(tmp_
     assert changes["new"] >= 1
     assert changes["fixed"] >= 1
     assert changes["still_there"] >= 1
+
+
+def installed(server: ModelServer) -> InstalledModels:
+    environ = {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": f"{server.url}/v1"}
+
+    async def secret(name: str) -> str | None:
+        return environ.get(name)
+
+    return InstalledModels(environ, secrets=secret)
+
+
+async def test_with_a_model_the_review_has_words_and_a_judgement_and_the_journal_has_the_cost(tmp_path: Path) -> None:
+    (tmp_path / "bad.py").write_text(DANGEROUS)
+    judgement = json.dumps({"choice": "send back for rework", "reason": "It runs what it is told."})
+    async with ModelServer(
+        Say("Mend bad.py first."), Say("Mend bad.py first."), Say("Mend bad.py first."), Say(judgement), key=KEY
+    ) as server:
+        models = installed(server)
+        world = system(models)
+        task = await review(world, tmp_path, "k")
+        await models.close()
+    assert task["status"] == "completed", task["error"]
+    result = task["result"]
+    assert isinstance(result, dict)
+    report = json.loads(await world.system.artifacts.get(result["report"]["json"]))
+    assert "Mend bad.py first." in report["notes"].values()
+    [entry] = await world.system.directory.journal("cto")
+    assert entry.decisions[0]["evidence"][-1]["choice"] == "send back for rework"
+    assert entry.usage["model_calls"] == 1
+    assert KEY not in json.dumps(
+        [e.to_json() for a in ("code", "cto") for e in await world.system.directory.journal(a)]
+    )
+
+
+async def test_a_model_that_fails_does_not_fail_the_review(tmp_path: Path) -> None:
+    (tmp_path / "bad.py").write_text(DANGEROUS)
+    async with ModelServer(key="another key") as server:
+        models = installed(server)
+        world = system(models)
+        task = await review(world, tmp_path, "k")
+        await models.close()
+    assert task["status"] == "completed", task["error"]
+    [entry] = await world.system.directory.journal("cto")
+    assert [fact["kind"] for fact in entry.facts] == ["model.unavailable"]
 
 
 async def test_a_source_that_is_not_there_fails_the_task_and_says_so(tmp_path: Path) -> None:
