@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from aos.azure.entities import check_transaction, from_service
+from aos.azure.entity_group import read_etags, transaction_request
 from aos.azure.errors import TABLES, UNSURE_STATUSES, comes_from_azure, error_code, translate, translated
 from aos.azure.identity import Opened, StorageConnection
 from aos.azure.keys import encode_key
@@ -77,11 +78,7 @@ class AzureTableStore:
         if len(operations) == 1:
             etag = await self._write(client, lambda answers: _apply(client, operations[0], bodies[0], answers))
             return [etag]
-        steps = [_step(operation, body) for operation, body in zip(operations, bodies, strict=True)]
-        written = await self._write(
-            client, lambda answers: client.submit_transaction(steps, raw_response_hook=answers, **_WRITE_OPTIONS)
-        )
-        return [answer.get("etag") for answer in written]
+        return await self._write(client, lambda answers: _apply_all(client, operations, bodies, answers))
 
     async def scan(
         self,
@@ -203,15 +200,19 @@ async def _apply(client: TableClient, operation: Operation, body: dict[str, Any]
     return str(written["etag"])
 
 
-def _step(operation: Operation, body: dict[str, Any]) -> tuple[str, dict[str, Any], dict[str, Any]]:
-    """An operation as part of a transaction."""
-    if isinstance(operation, Delete):
-        return "delete", body, _matching(operation.etag)
-    if isinstance(operation, Insert):
-        return "create", body, {}
-    if isinstance(operation, Replace):
-        return "update", body, {"mode": "replace", **_matching(operation.etag)}
-    return "upsert", body, {"mode": "replace"}
+async def _apply_all(
+    client: TableClient, operations: Sequence[Operation], bodies: Sequence[Mapping[str, Any]], answers: _Answers
+) -> list[str | None]:
+    """Send a transaction; the new ETag of each row."""
+    request = transaction_request(
+        client.url.partition("?")[0].rstrip("/"), client.table_name, client.api_version, operations, bodies
+    )
+    # The SDK offers no public way to send a request of one's own through its pipeline.
+    pipeline = client._client  # noqa: SLF001
+    # As a stream: the pipeline would try to decode the parts of the answer as one document.
+    response = await pipeline.send_request(request, stream=True, raw_response_hook=answers, **_WRITE_OPTIONS)
+    await response.read()
+    return read_etags(response, len(operations))
 
 
 def _matching(etag: str | None) -> dict[str, Any]:
