@@ -11,37 +11,39 @@ the version."""
 
 
 class DedupeWindow:
-    """The last `size` messages an agent has dealt with, oldest forgotten first."""
+    """The last `size` messages an agent has dealt with, oldest forgotten first.
 
-    def __init__(self, size: int, records: dict[bytes, int] | None = None) -> None:
+    Records are kept as they are stored: the window is written in every turn, and read only in cold ones.
+    """
+
+    def __init__(self, size: int, records: dict[bytes, bytes] | None = None) -> None:
         self._size = size
-        self._versions = records or {}
+        self._records = records or {}
 
     def __len__(self) -> int:
-        return len(self._versions)
+        return len(self._records)
 
     def version_of(self, key: str) -> int | None:
         """The version in which the message was applied, None if it is not in the window."""
-        return self._versions.get(_digest(key))
+        record = self._records.get(_digest(key))
+        return None if record is None else int.from_bytes(record[_DIGEST:], "big")
 
     def add(self, key: str, version: int) -> None:
-        self._versions[_digest(key)] = version
-        while len(self._versions) > self._size:
-            del self._versions[next(iter(self._versions))]
+        digest = _digest(key)
+        self._records[digest] = digest + version.to_bytes(_RECORD - _DIGEST, "big")
+        while len(self._records) > self._size:
+            del self._records[next(iter(self._records))]
 
     def copy(self, size: int) -> DedupeWindow:
-        return DedupeWindow(size, dict(self._versions))
+        return DedupeWindow(size, self._records.copy())
 
     def encode(self) -> bytes:
-        return b"".join(digest + version.to_bytes(6, "big") for digest, version in self._versions.items())
+        return b"".join(self._records.values())
 
     @classmethod
     def decode(cls, size: int, data: bytes) -> DedupeWindow:
-        records = {
-            data[at : at + _DIGEST]: int.from_bytes(data[at + _DIGEST : at + _RECORD], "big")
-            for at in range(0, len(data), _RECORD)
-        }
-        return cls(size, records)
+        records = (data[at : at + _RECORD] for at in range(0, len(data), _RECORD))
+        return cls(size, {record[:_DIGEST]: record for record in records})
 
 
 def _digest(key: str) -> bytes:
