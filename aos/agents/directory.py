@@ -73,10 +73,12 @@ class Directory:
         return {**_described(address, behaviour), **_lived(head)}
 
     async def detail(self, address: str) -> dict[str, Any]:
-        """One agent with its state. Raises `NotFound`."""
+        """One agent with its state and the questions that wait for a person. Raises `NotFound`."""
         status = await self.status(address)
         head = await self._kernel.heads.read(address)
-        return {**status, "state": own_part(json.loads(head.state)) if head else None}
+        if head is None:
+            return {**status, "questions": [], "state": None}
+        return {**status, "questions": _questions(head), "state": own_part(json.loads(head.state))}
 
     async def context(self, address: str) -> ContextMCPServer:
         """One agent's context, for reading. Raises `NotFound`."""
@@ -201,4 +203,12 @@ def _lived(head: Head | None) -> dict[str, Any]:
         "counters": dict(head.counters),
         "pending_requests": len(head.pending),
         "reminders": len(head.reminders),
+        "questions": len(head.parked),
     }
+
+
+def _questions(head: Head) -> list[dict[str, Any]]:
+    return [
+        {"id": question, "since": parked["since"], "message_id": parked["message"]["id"], **parked["question"]}
+        for question, parked in head.parked.items()
+    ]

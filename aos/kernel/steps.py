@@ -54,7 +54,7 @@ class StepRows:
         if not self._in_doubt:
             return
         entity = await self._tables.get(self._table, self._head.agent, ROW)
-        if entity is None or entity.etag != self._head.etag:
+        if (entity.etag if entity else None) != self._head.etag:
             raise Conflict(f"What is remembered of {self._head.agent!r} is out of date; read its head.")
         self._in_doubt = False
 
@@ -136,7 +136,8 @@ class StepJournal:
             entity = stored
             result = json.loads(await unpack("result", entity.values, self._blobs))
         await self.load()
-        (self._known or {})[row] = entity
+        if self._known is not None:
+            self._known[row] = entity
         self.rows.add(row)
         return result
 
