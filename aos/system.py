@@ -14,6 +14,7 @@ from aos import __version__
 from aos.agents import Agent, AgentRegistry
 from aos.agents.agent_index import AgentIndex
 from aos.agents.alarm import AlarmClock
+from aos.agents.declarations import Declarations
 from aos.agents.directory import Directory
 from aos.agents.surroundings import House
 from aos.config import AOSConfig
@@ -70,6 +71,7 @@ class AgentOperatingSystem:
         requests: Answers business apps that speak Service Bus.
         heartbeat: Tells that this host is alive.
         alarm: Wakes agents by the clock.
+        declarations: The agents declared at run time.
     """
 
     def __init__(
@@ -106,6 +108,7 @@ class AgentOperatingSystem:
         self.messages = MessageBus(self.kernel.mailbox, registry, adapters.clock, adapters.ids)
         self.heartbeat = Heartbeat(adapters.tables, adapters.clock, adapters.ids)
         self.alarm = AlarmClock(registry, adapters.tables, self.kernel.mailbox, adapters.clock)
+        self.declarations = Declarations(registry, adapters.tables, adapters.clock)
         self.requests = RequestDesk(
             Services(
                 directory=self.directory,

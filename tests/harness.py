@@ -8,6 +8,7 @@ from typing import Any
 
 from aos.agents import Agent, AgentRegistry, TaskType
 from aos.config import AOSConfig
+from aos.kernel.address import agent_type
 from aos.kernel.kernel import Delivery
 from aos.kernel.message import Message
 from aos.llm.installed import InstalledModels
@@ -81,6 +82,7 @@ class MemorySystem:
         return entity in (self.config.messaging.inbox, self.config.messaging.events)
 
     async def _deliver(self, message: Any) -> None:
+        await self.system.declarations.keep_fresh(agent_type(message.session_id or "") or None)
         if message.entity == self.config.messaging.inbox:
             await self.system.kernel.deliver([Delivery(message.body)])
         else:

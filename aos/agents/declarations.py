@@ -81,11 +81,6 @@ class Declarations:
             self._revision = revision
         self._looked = self._clock.monotonic()
 
-    async def page(self) -> list[dict[str, Any]]:
-        """All declarations that are in force or switched off, without their instructions."""
-        found = [_shown(row) for row in await self._rows() if not row.values["deleted"]]
-        return [{**item, "declaration": _brief(item["declaration"])} for item in found]
-
     async def get(self, agent_id: str, version: int | None = None) -> dict[str, Any]:
         """A declaration: `id`, `version`, `declared_at`, `deleted`, `declaration`. Raises `NotFound`."""
         name = _current(agent_id) if version is None else _version(agent_id, version)
@@ -260,10 +255,6 @@ def _shown(row: Entity) -> dict[str, Any]:
         "deleted": values["deleted"],
         "declaration": _body(row),
     }
-
-
-def _brief(declaration: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in declaration.items() if name != "instructions"}
 
 
 def _number(row: Entity | None, name: str) -> int:

@@ -72,6 +72,12 @@ class Client:
     async def post(self, path: str, body: Any = None, **options: Any) -> Any:
         return await self._json("POST", path, json=body, **options)
 
+    async def put(self, path: str, body: Any, **options: Any) -> Any:
+        return await self._json("PUT", path, json=body, **options)
+
+    async def delete(self, path: str) -> None:
+        await self._request("DELETE", path)
+
     async def upload(self, name: str, data: bytes, content_type: str) -> str:
         """Store an artifact; returns its id."""
         stored = await self._json(

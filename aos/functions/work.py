@@ -9,6 +9,7 @@ from datetime import UTC
 import azure.functions as func
 
 from aos.functions.process import system
+from aos.kernel.address import agent_type
 from aos.kernel.errors import MalformedMessage, TerminalError
 from aos.kernel.kernel import Delivery
 from aos.kernel.message import Message
@@ -19,12 +20,14 @@ log = logging.getLogger("aos.functions")
 async def deliver(messages: Sequence[func.ServiceBusMessage]) -> None:
     """One turn of the agent whose mailbox the messages come from."""
     running = system()
+    await running.declarations.keep_fresh(agent_type(messages[0].session_id or "") or None)
     await running.kernel.deliver([await _delivery(message) for message in messages])
 
 
 async def route(messages: Sequence[func.ServiceBusMessage]) -> None:
     """Copy topic events to the mailboxes of their subscribers."""
     running = system()
+    await running.declarations.keep_fresh()
     for message in messages:
         delivery = await _delivery(message)
         try:
@@ -49,7 +52,9 @@ async def give_up(message: func.ServiceBusMessage) -> None:
 
 async def answer(message: func.ServiceBusMessage, traceparent: str | None) -> None:
     """Answer one request of the wire contract."""
-    await system().requests.handle((await _delivery(message)).body, traceparent=traceparent)
+    running = system()
+    await running.declarations.keep_fresh()
+    await running.requests.handle((await _delivery(message)).body, traceparent=traceparent)
 
 
 async def maintain() -> None:
@@ -61,6 +66,7 @@ async def beat() -> None:
     """Note that this host is alive, and wake the agents whose time has come."""
     running = system()
     await running.heartbeat.beat()
+    await running.declarations.refresh()
     await running.alarm.ring()
 
 

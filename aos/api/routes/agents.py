@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Depends, Header, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from aos.api.access import Cursor, Limit, system_of
+from aos.kernel.address import agent_type
 
-router = APIRouter(tags=["agents"])
+
+async def _fresh(request: Request) -> None:
+    """Agents declared elsewhere are known here."""
+    await system_of(request).declarations.keep_fresh(agent_type(request.path_params.get("agent_id", "")) or None)
+
+
+router = APIRouter(tags=["agents"], dependencies=[Depends(_fresh)])
 
 
 class Letter(BaseModel):
