@@ -236,6 +236,13 @@ async def test_a_warm_turn_reads_its_head_before_it_pays() -> None:
     assert usage.table_operations == 3
 
 
+async def test_a_first_message_that_returns_finds_an_agent_that_has_not_lived() -> None:
+    till = Till()
+    world = World(Script("till", till.run))
+    await world.give(world.message("till"), delivery_count=2)
+    assert len(till.payments) == 1
+
+
 async def test_a_takeover_between_reading_the_head_and_the_steps_is_noticed_before_paying() -> None:
     till = Till()
     tables = MemoryTableStore()
