@@ -111,7 +111,7 @@ class _Run:
             chance,
             clock,
             without=self._workload.without,
-            max_deliveries=workload.max_deliveries,
+            max_deliveries=self._workload.deliveries,
             guise=guise,
         )
         self._living: dict[str, Instance | Sender] = {}

@@ -17,6 +17,7 @@ from aos.kernel.turn import Turn
 from aos.testing.simulation.process import current_process
 from aos.testing.simulation.trouble import Trouble
 
+_FOR_EVER = 100_000
 _BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -80,7 +81,9 @@ class Workload:
     Attributes:
         name: What it is called on the command line.
         ordered: Its messages must take effect in the order sent; then none is made to overtake another.
-        max_deliveries: Failed deliveries until the bus gives a message up.
+        max_deliveries: Failed deliveries until the bus gives a message up, in half of the runs; in the others it never
+            does, so that whatever hangs is seen to hang.
+        deliveries: Which it is in this run.
         checks: What `check` looks at, for the table of a long run.
         windows: Counts what no promise covers.
     """
@@ -93,6 +96,7 @@ class Workload:
     def __init__(self, chance: random.Random) -> None:
         self.chance = chance
         self.windows: Counter[str] = Counter()
+        self.deliveries = chance.choice((self.max_deliveries, _FOR_EVER))
 
     @property
     def without(self) -> frozenset[Trouble]:
