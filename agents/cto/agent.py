@@ -10,7 +10,7 @@ from agents.cto.judgement import Judgement, judge
 from agents.cto.weighing import decide
 from agents.review.messages import Changes, Examined, Verdict
 from agents.review.task import VERDICT
-from aos.agents import Agent, Turn, on
+from aos.agents import LeadershipAgent, Turn, on
 from aos.governance.decision import Decision, as_record
 from aos.storage.artifacts import Artifacts
 from aos.workflows.task_agent import Work
@@ -31,11 +31,12 @@ class CtoState(BaseModel):
     decided: int = 0
 
 
-class ChiefTechnologyOfficer(Agent[CtoState]):
+class ChiefTechnologyOfficer(LeadershipAgent[CtoState]):
     """Decides what should happen to a reviewed code base."""
 
     type = "cto"
     name = "Chief technology officer"
+    role = "CTO"
     purpose = "Keep what the company builds secure, maintainable and understandable, and getting better"
     capabilities = ("decision", "code review", "technology")
 

@@ -115,7 +115,11 @@ class Agent(ToolUse, Generic[State]):
 
     def answer(self, turn: Turn, answer: Any) -> None:
         """Send what a handler returned to whoever asked."""
-        turn.reply(answer)
+        turn.reply(answer, type=self.reply_type(turn.message.type))
+
+    def reply_type(self, message_type: str) -> str | None:  # noqa: ARG002  # for those that have types of their own
+        """Type of the answer to messages of this type; None for the usual `<type>.reply`."""
+        return None
 
     def _find(self, turn: Turn) -> Handler:
         message = turn.message

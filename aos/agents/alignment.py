@@ -42,6 +42,7 @@ class Alignment(BaseModel):
         reasoning: Why.
         timestamp: When it was evaluated.
         method: `lexical`, or `model`.
+        strength: The score on a scale where what is just aligned is at a half, by which both methods compare.
     """
 
     action: Any
@@ -50,6 +51,7 @@ class Alignment(BaseModel):
     reasoning: str
     timestamp: datetime
     method: Literal["lexical", "model"] = "lexical"
+    strength: float
 
 
 def by_words(purpose: Purpose, action: Any, *, goals: tuple[str, ...] = (), now: datetime) -> Alignment:
@@ -66,6 +68,7 @@ def by_words(purpose: Purpose, action: Any, *, goals: tuple[str, ...] = (), now:
         alignment_score=likeness.score,
         reasoning=_reasoning(likeness, aligned=aligned, threshold=purpose.threshold),
         timestamp=now,
+        strength=round(min(1.0, 0.5 * likeness.score / purpose.threshold), 4),
     )
 
 
@@ -105,6 +108,7 @@ async def by_model(purpose: Purpose, action: Any, turn: Turn, *, goals: tuple[st
         update={
             "aligned": aligned,
             "alignment_score": round(judged.score, 4),
+            "strength": round(judged.score, 4),
             "reasoning": f"{_verdict(aligned=aligned)}: {judged.reasoning}",
             "method": "model",
         }

@@ -1,4 +1,4 @@
-"""Agents made of functions: `agent(...)` names one, its decorators give it functions for messages."""
+"""Agents made of functions: `new_agent(...)` names one, its decorators give it functions for messages."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class AgentFunctions(Generic[State]):
         self._members[f"{function.__name__}_{len(self._members)}"] = method
 
 
-def agent(
+def new_agent(
     type: str,
     *,
     purpose: str = "",
@@ -98,7 +98,7 @@ def agent(
 
     ::
 
-        clerk = agent("sales", purpose="Know what was sold", state=Sales)
+        clerk = new_agent("sales", purpose="Know what was sold", state=Sales)
 
         @clerk.on("order.placed")
         async def sold(turn: Turn, state: Sales, order: Order) -> None: ...

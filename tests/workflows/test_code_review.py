@@ -111,7 +111,7 @@ async def test_a_model_that_fails_does_not_fail_the_review(tmp_path: Path) -> No
         await models.close()
     assert task["status"] == "completed", task["error"]
     [entry] = await world.system.directory.journal("cto")
-    assert [fact["kind"] for fact in entry.facts] == ["model.unavailable"]
+    assert "model.unavailable" in [fact["kind"] for fact in entry.facts]
 
 
 async def test_a_source_that_is_not_there_fails_the_task_and_says_so(tmp_path: Path) -> None:
