@@ -38,11 +38,15 @@ def apply(value: Any, patch: Patch) -> Any:
 
 
 def _compare(before: Any, after: Any, path: list[Any], patch: Patch) -> None:
-    if isinstance(before, dict) and isinstance(after, dict):
+    kind = type(before)
+    # Types first: to Python 1, 1.0 and True are equal, in JSON they are three values.
+    if kind is not type(after):
+        patch.append(["set", path, after])
+    elif kind is dict:
         _compare_objects(before, after, path, patch)
-    elif isinstance(before, list) and isinstance(after, list) and before and len(after) >= len(before):
+    elif kind is list and before and len(after) >= len(before):
         _compare_lists(before, after, path, patch)
-    elif type(before) is not type(after) or before != after:
+    elif before != after:
         patch.append(["set", path, after])
 
 
@@ -57,12 +61,15 @@ def _compare_objects(before: dict[str, Any], after: dict[str, Any], path: list[A
 
 def _compare_lists(before: list[Any], after: list[Any], path: list[Any], patch: Patch) -> None:
     changed: Patch = []
+    most = len(before) // 2
     for index, (old, new) in enumerate(zip(before, after, strict=False)):
+        if type(old) is str and old == new:
+            continue
         _compare(old, new, [*path, index], changed)
-    if len(changed) > len(before) // 2:
-        # Most of it is different (a rolling window, say): the whole list is shorter than its differences.
-        patch.append(["set", path, after])
-        return
+        if len(changed) > most:
+            # Most of it is different (a rolling window, say): the whole list is shorter than its differences.
+            patch.append(["set", path, after])
+            return
     patch.extend(changed)
     if len(after) > len(before):
         patch.append(["add", path, after[len(before) :]])
