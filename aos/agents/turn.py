@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from aos.agents.surroundings import Surroundings
 from aos.kernel.address import agent_type, check_address
-from aos.kernel.outgoing import Outgoing, to_mailbox
-from aos.kernel.turn import QUEUE_SCHEME
+from aos.kernel.outgoing import QUEUE_SCHEME, Outgoing, to_mailbox
 from aos.kernel.turn import Turn as KernelTurn
 
 if TYPE_CHECKING:

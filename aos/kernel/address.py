@@ -17,13 +17,18 @@ def agent_type(address: str) -> str:
     return address.partition(":")[0]
 
 
+def is_address(text: str) -> bool:
+    """Whether it can name an agent."""
+    return len(text) <= MAX_LENGTH and _SHAPE.fullmatch(text) is not None
+
+
 def check_address(address: str) -> str:
     """Return `address` if it can name an agent.
 
     Raises:
         InvalidInput: it cannot; the message shows the shape.
     """
-    if len(address) > MAX_LENGTH or not _SHAPE.fullmatch(address):
+    if not is_address(address):
         raise InvalidInput(
             f"{address!r} cannot be an agent's address. Use `type` or `type:key`: a lower-case type, then letters, "
             f"digits and . _ @ + - ; at most {MAX_LENGTH} characters."

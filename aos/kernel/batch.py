@@ -29,7 +29,7 @@ from aos.kernel.errors import (
 )
 from aos.kernel.head import Head
 from aos.kernel.message import Message, format_time
-from aos.kernel.outgoing import to_mailbox
+from aos.kernel.outgoing import awaits_answer, to_mailbox
 from aos.kernel.ports import Ids
 from aos.kernel.steps import StepJournal
 from aos.kernel.turn import (
@@ -269,7 +269,7 @@ class Batch:
         turn = self._aside(message, loose, steps)
         if isinstance(self._behaviour, Abandoning):
             self.finished_steps |= await self._behaviour.abandon(turn, error)
-        if message.reply_to is not None and not message.is_reply:
+        if awaits_answer(message):
             turn.reply_error(error)
         self.effects.absorb(loose)
         return Outcome(message, "dead", error)

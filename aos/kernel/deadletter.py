@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from aos.kernel.errors import AosError, NotAllowedNow, NotFound
-from aos.kernel.message import RESUBMITTED, Message, format_time
+from aos.kernel.message import RESUBMITTED, Message, format_time, parse_time
 from aos.kernel.packing import pack, unpack
 from aos.kernel.ports import BlobStore, Clock, Entity, TableStore, Upsert, Value
 
@@ -54,6 +54,17 @@ def dead_letter(agent: str, message: Message, error: AosError, now: datetime) ->
         "time": format_time(now),
         "error": error.to_json(),
         "message": message.to_json(),
+    }
+
+
+def unsendable(agent: str, time: str, sent: Mapping[str, Any], error: AosError) -> dict[str, Any]:
+    """The record of a message that `agent` sent and the bus will not take; `sent` as its journal keeps it."""
+    return {
+        "id": _identify(parse_time(time), sent["id"]),
+        "agent": agent,
+        "time": time,
+        "error": error.to_json() | {"code": "not_sendable", "details": {"entity": sent["entity"], "id": sent["id"]}},
+        "body": json.dumps(sent["body"], ensure_ascii=False)[:100_000],
     }
 
 

@@ -27,6 +27,7 @@ from aos.kernel.journal import Journal, JournalEntry
 from aos.kernel.mailbox import Mailbox
 from aos.kernel.message import Message
 from aos.kernel.order import HeldRows
+from aos.kernel.outgoing import awaits_answer
 from aos.kernel.ports import BlobStore, Clock, Ids, MessageBus, TableStore
 from aos.kernel.publish import Publisher
 from aos.kernel.settings import KernelSettings
@@ -245,7 +246,7 @@ class Kernel:
         """Give up a message without a turn: nobody is there to take it."""
         record = dead_letter(message.to, message, error, self._clock.now())
         await self.dead_letters.add(record)
-        if message.reply_to and not message.is_reply:
+        if awaits_answer(message):
             await self.mailbox.reply_error(message, error, self._clock.now())
 
 

@@ -10,9 +10,10 @@ from datetime import datetime
 from aos.kernel.address import check_address
 from aos.kernel.errors import AosError
 from aos.kernel.message import Message
+from aos.kernel.outgoing import QUEUE_SCHEME
 from aos.kernel.ports import MessageBus, OutboundMessage
 from aos.kernel.settings import KernelSettings
-from aos.kernel.turn import ERROR_TYPE, QUEUE_SCHEME
+from aos.kernel.turn import ERROR_TYPE
 
 
 class Mailbox:

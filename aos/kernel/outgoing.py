@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from aos.kernel.address import is_address
 from aos.kernel.message import Message, format_time, parse_time
 from aos.kernel.ports import OutboundMessage
+
+QUEUE_SCHEME = "queue:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,13 @@ def outbound(record: dict[str, Any]) -> OutboundMessage:
         content_type=record.get("content_type", "application/cloudevents+json"),
         scheduled_at=parse_time(record["at"]) if "at" in record else None,
     )
+
+
+def awaits_answer(message: Message) -> bool:
+    """Whether its sender can be told what became of it. A `reply_to` that names nothing is no reason to fail."""
+    reply_to = message.reply_to or ""
+    known = len(reply_to) > len(QUEUE_SCHEME) if reply_to.startswith(QUEUE_SCHEME) else is_address(reply_to)
+    return known and not message.is_reply
 
 
 def to_mailbox(inbox: str, message: Message, *, at: datetime | None = None) -> Outgoing:

@@ -6,7 +6,8 @@ import json
 from collections.abc import Sequence
 
 from aos.kernel.behaviour import Projection
-from aos.kernel.deadletter import DeadLetters
+from aos.kernel.deadletter import DeadLetters, unsendable
+from aos.kernel.errors import TerminalError
 from aos.kernel.head import Head
 from aos.kernel.journal import JournalEntry
 from aos.kernel.outgoing import outbound
@@ -24,11 +25,14 @@ class Publisher:
     async def publish(self, entry: JournalEntry, head: Head) -> None:
         """Publish an entry, `head` being its agent's newest known head.
 
+        What the bus will never take (its queue is not there, it is too large) becomes a dead letter: it must hold up
+        neither the agent nor the other messages.
+
         Raises:
             BusUnavailable, StoreUnavailable: some of it may not be out; publish the entry again.
         """
         if entry.sent:
-            await self._bus.send([outbound(record) for record in entry.sent])
+            await self._send(entry)
         for record in entry.dead:
             await self._dead_letters.add(record)
         interested = [p for p in self._projections if p.concerns(entry.agent, entry.version)]
@@ -36,3 +40,13 @@ class Publisher:
             state = json.loads(head.state)
             for projection in interested:
                 await projection.apply(entry, state)
+
+    async def _send(self, entry: JournalEntry) -> None:
+        try:
+            await self._bus.send([outbound(record) for record in entry.sent])
+        except TerminalError:
+            for record in entry.sent:
+                try:
+                    await self._bus.send([outbound(record)])
+                except TerminalError as error:
+                    await self._dead_letters.add(unsendable(entry.agent, entry.time, record, error))

@@ -15,7 +15,7 @@ from aos.kernel.address import check_address
 from aos.kernel.effects import Effects
 from aos.kernel.errors import AosError, InvalidInput, NotAllowedNow, NotFound
 from aos.kernel.message import Message, check_labels
-from aos.kernel.outgoing import Outgoing, to_mailbox
+from aos.kernel.outgoing import QUEUE_SCHEME, Outgoing, to_mailbox
 from aos.kernel.ports import BlobStore, Clock
 from aos.kernel.steps import StepJournal
 from aos.kernel.trace import TraceContext
@@ -25,7 +25,6 @@ T = TypeVar("T")
 ERROR_TYPE = "aos.error"
 TIMEOUT_TYPE = "aos.timeout"
 RESUME_TYPE = "aos.resume"
-QUEUE_SCHEME = "queue:"
 QUESTIONS_TOPIC = "aos.questions"
 QUESTION_TYPE = "aos.question.asked"
 
