@@ -8,6 +8,8 @@ import json
 import time
 from datetime import UTC, datetime
 
+import psutil
+
 from aos.kernel.message import Message
 from aos.local.servicebus.client.contract import OutgoingMessage
 from aos.local.servicebus.client.multiplexed import MultiplexedReceiver
@@ -36,6 +38,17 @@ async def chains(bus: MultiplexedReceiver, count: int, hops: int, run: str) -> f
     return count * hops / seconds
 
 
+def processor_time() -> dict[str, float]:
+    """CPU seconds that each process of the stack has used so far."""
+    names = {"azurite.js": "storage", "aos.local.servicebus": "bus", "aos.local.host": "host"}
+    used: dict[str, float] = {}
+    for child in psutil.Process().children(recursive=True):
+        command = " ".join(child.cmdline())
+        times = child.cpu_times()
+        used |= {name: times.user + times.system for mark, name in names.items() if mark in command}
+    return used
+
+
 def _first(chain: int, hops: int, run: str) -> OutgoingMessage:
     to = f"hop:{chain * 7 % RING}"
     id = f"{run}-{chain}"
@@ -54,9 +67,13 @@ async def measure(*, in_memory: bool) -> None:
     ):
         await chains(bus, 8, 50, "warm")
         for count, hops in ((1, 300), (32, 60), (64, 60)):
+            before = processor_time()
             rate = await chains(bus, count, hops, f"run-{count}")
+            spent = {name: used - before[name] for name, used in processor_time().items()}
             name = "one chain" if count == 1 else f"{count} chains"
             line(name, f"{rate:,.0f} hops/s, {1000 * count / rate:.1f} ms a hop", TARGETS.get(count, ""))
+            shares = ", ".join(f"{name} {used / count / hops * 1000:.2f} ms" for name, used in spent.items())
+            print(f"    CPU a hop: {shares}")
 
 
 if __name__ == "__main__":
