@@ -5,11 +5,11 @@ Importing this module loads no Azure SDK; the adapters do so at first use.
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Mapping
 
-from aos.agents import AgentRegistry, discover
+from aos.agents import AgentRegistry
+from aos.agents.installed import installed_agents
 from aos.azure.blobs import AzureBlobStore
 from aos.azure.bus import AzureMessageBus
 from aos.azure.bus_probe import BusProbe
@@ -19,7 +19,6 @@ from aos.azure.secrets import KeyVaultSecrets
 from aos.azure.tables import AzureTableStore
 from aos.config import AOSConfig
 from aos.kernel.ambient import RandomIds, SystemClock
-from aos.kernel.errors import SettingInvalid
 from aos.llm.installed import InstalledModels
 from aos.system import Adapters, AgentOperatingSystem
 
@@ -44,25 +43,23 @@ def compose(
     """
     settings = os.environ if environ is None else environ
     outside = adapters or azure_adapters(config, settings)
-    return AgentOperatingSystem(config, outside, registry or registry_of(config), models_of(settings, outside))
+    return AgentOperatingSystem(
+        config, outside, registry or registry_of(config, settings), models_of(settings, outside)
+    )
 
 
-def registry_of(config: AOSConfig) -> AgentRegistry:
-    """The agent types and task types of the configured package.
+def registry_of(config: AOSConfig, environ: Mapping[str, str] | None = None) -> AgentRegistry:
+    """The agent types and task types there are from the start.
+
+    They come from the configured package, from its `.agent.md` files, from the configured agent registry file, and
+    from installed packages with entry points of the group `aos.agents`.
 
     Raises:
-        SettingInvalid: the package, or one of its agents, cannot be imported.
+        SettingInvalid: the package, one of its agents, or the registry file cannot be used.
+        InvalidInput: an `.agent.md` file is not right; the message names file, line and remedy.
     """
-    registry = AgentRegistry()
-    if config.agents_package:
-        try:
-            package = importlib.import_module(config.agents_package)
-        except ImportError as error:
-            raise SettingInvalid(
-                f"Setting 'agents_package' names {config.agents_package!r}, which cannot be imported: {error}."
-            ) from error
-        discover(package, registry)
-    return registry
+    settings = os.environ if environ is None else environ
+    return installed_agents(config.agents_package, registry_file=config.agent_registry, environ=settings)
 
 
 def models_of(environ: Mapping[str, str], adapters: Adapters) -> InstalledModels:

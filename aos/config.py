@@ -5,17 +5,15 @@ Connections to Azure are not here: they are app settings that `aos.azure` reads,
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from aos.config_sources import gather, problem
 from aos.kernel.errors import SettingInvalid
 from aos.kernel.settings import KernelSettings
-
-FILE_SETTING = "AOS_CONFIG_FILE"
 
 
 class _Section(BaseModel):
@@ -60,7 +58,8 @@ class AOSConfig(_Section):
     Attributes:
         environment: Where it runs.
         log_level: Least level that is logged.
-        agents_package: Python package whose sub-packages are the agents.
+        agents_package: Python package whose sub-packages and `.agent.md` files are the agents.
+        agent_registry: A file with further agents, in the form of `agent_registry.json`.
         storage_connection_string, servicebus_connection_string: Connections given by hand; without them the app
             settings `AosStorage`, `AzureWebJobsStorage` and `ServiceBus` are used.
     """
@@ -68,6 +67,7 @@ class AOSConfig(_Section):
     environment: Literal["local", "development", "test", "staging", "production"] = "development"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     agents_package: str = "agents"
+    agent_registry: Path | None = None
     storage_connection_string: SecretStr | None = None
     servicebus_connection_string: SecretStr | None = None
     storage: StorageConfig = StorageConfig()
@@ -80,7 +80,8 @@ class AOSConfig(_Section):
         """Put the configuration together.
 
         Args:
-            file: A JSON file with any of the settings; `AOS_CONFIG_FILE` names one otherwise.
+            file: A JSON file with any of the settings; `AOS_CONFIG_FILE` names one otherwise. `${NAME}` in it stands
+                for an environment variable.
             environ: Environment variables. `AOS_LOG_LEVEL` sets `log_level`, `AOS_STORAGE_CONTAINER` sets
                 `storage.container`, and so on; `APP_ENVIRONMENT` stands for `AOS_ENVIRONMENT`.
             **runtime: Settings that win over all others; sections as dictionaries.
@@ -88,21 +89,11 @@ class AOSConfig(_Section):
         Raises:
             SettingInvalid: a setting has a value it cannot have; the message names it and where it came from.
         """
-        environ = environ or {}
-        values: dict[str, Any] = {}
-        sources: dict[str, str] = {}
-        path = file or (Path(environ[FILE_SETTING]) if environ.get(FILE_SETTING) else None)
-        if path is not None:
-            _merge(values, _read_file(path), str(path), sources)
-        _merge(values, _from_environment(environ), "the environment", sources)
-        _merge(values, runtime, "the caller", sources)
+        gathered = gather(cls, file=file, environ=environ or {}, runtime=runtime)
         try:
-            return cls.model_validate(values)
+            return cls.model_validate(gathered.values)
         except ValidationError as error:
-            first = error.errors()[0]
-            name = ".".join(map(str, first["loc"]))
-            source = sources.get(name, "the configuration")
-            raise SettingInvalid(f"Setting {name!r} from {source} cannot be used: {first['msg']}.") from error
+            raise SettingInvalid(problem(cls, gathered, error.errors()[0])) from error
 
     def kernel_settings(self) -> KernelSettings:
         return KernelSettings(
@@ -111,43 +102,3 @@ class AOSConfig(_Section):
             cache_seconds=self.turn.cache_seconds,
             turn_seconds=self.turn.seconds,
         )
-
-
-def _read_file(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingInvalid(f"Configuration file {str(path)!r} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise SettingInvalid(f"Configuration file {str(path)!r} is not JSON: {error}.") from error
-    if not isinstance(content, dict):
-        raise SettingInvalid(f"Configuration file {str(path)!r} must hold a JSON object.")
-    return content
-
-
-def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    if environ.get("APP_ENVIRONMENT"):
-        values["environment"] = environ["APP_ENVIRONMENT"]
-    for name, field in AOSConfig.model_fields.items():
-        section = field.annotation
-        if isinstance(section, type) and issubclass(section, _Section):
-            prefix = f"AOS_{name.upper()}_"
-            given = {
-                key: environ[prefix + key.upper()] for key in section.model_fields if prefix + key.upper() in environ
-            }
-            if given:
-                values[name] = given
-        elif f"AOS_{name.upper()}" in environ:
-            values[name] = environ[f"AOS_{name.upper()}"]
-    return values
-
-
-def _merge(into: dict[str, Any], values: Mapping[str, Any], source: str, sources: dict[str, str], at: str = "") -> None:
-    for name, value in values.items():
-        path = f"{at}{name}"
-        if isinstance(value, Mapping):
-            _merge(into.setdefault(name, {}), value, source, sources, f"{path}.")
-        else:
-            into[name] = value
-            sources[path] = source

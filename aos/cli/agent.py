@@ -7,11 +7,15 @@ from typing import Annotated, Any
 
 import typer
 
+from aos.cli import declaring
 from aos.cli.client import CommandFailed
 from aos.cli.output import console, print_fields, print_json, print_rows
 from aos.cli.running import Json, Key, Url, call, fail
 
 app = typer.Typer(help="See the agents, send them messages, read their journals.", no_args_is_help=True)
+app.command("register")(declaring.register)
+app.command("deregister")(declaring.deregister)
+app.command("import")(declaring.import_registry)
 
 Address = Annotated[str, typer.Argument(help="The agent's address: `cto`, or `task:<id>`.")]
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from aos import __version__
-from aos.cli import agent, audit, deadletter, task
+from aos.cli import agent, audit, configuration, deadletter, task
 from aos.cli.models import app as models_app
 from aos.cli.running import run
 
@@ -22,6 +22,7 @@ app.add_typer(task.app, name="task")
 app.add_typer(agent.app, name="agent")
 app.add_typer(deadletter.app, name="deadletter")
 app.add_typer(audit.app, name="audit")
+app.add_typer(configuration.app, name="config")
 app.add_typer(models_app, name="models")
 
 Port = Annotated[int, typer.Option("--port", help="Port of the API. Another is chosen, and named, where it is taken.")]
