@@ -13,11 +13,13 @@ from aos.agents.declaration import Declaration
 from aos.agents.topics import best
 from aos.agents.turn import Turn
 from aos.agents.wake import WAKE_TYPE
-from aos.kernel.errors import InvalidInput, PermissionDenied, SettingMissing
+from aos.kernel.errors import InvalidInput, PermissionDenied, SettingMissing, TerminalError
 from aos.kernel.policy import AgentPolicy
 
 if TYPE_CHECKING:
+    from aos.llm.request import ModelRequest
     from aos.llm.response import ModelResponse
+    from aos.llm.route import Route
 
 QUERY_TYPE = "agent.query"
 ANSWER_TYPE = "agent.answered"
@@ -78,6 +80,7 @@ class DeclarativeAgent(Agent[Remembered]):
         self.capabilities = declaration.capabilities
         self.policy = AgentPolicy(message_timeout=declaration.limits.seconds + 30)
         self.wakes = declaration.wakes
+        self.tools = declaration.tools
         super().__init__()
 
     @property
@@ -156,10 +159,24 @@ class DeclarativeAgent(Agent[Remembered]):
             response_format=None if schema is None else ResponseFormat(json_schema=schema),
         )
         chain = {"models": self.declaration.model} if self.declaration.model else {}
+        route = Route(seconds=limits.seconds, **chain)
         try:
-            return await turn.think(request, route=Route(seconds=limits.seconds, **chain))
+            return await (self._work(turn, request, route) if self.tools else turn.think(request, route=route))
         except NoModelFits as error:
             raise _no_model(turn, error.message) from error
+
+    async def _work(self, turn: Turn, request: ModelRequest, route: Route) -> ModelResponse:
+        """Let the model use the granted tools; its last answer, with what all its thoughts cost."""
+        from aos.agents.tool_loop import use_tools
+        from aos.llm.response import Cost
+
+        result = await use_tools(turn, self.toolbox(turn), request, think=lambda asked: turn.think(asked, route=route))
+        if result.stopped not in ("answer", "length"):
+            raise TerminalError(
+                f"The model used tools {len(result.steps)} times and came to no answer. Ask for less at a time.",
+                code="no_answer",
+            )
+        return result.response.model_copy(update={"cost": Cost(usd=result.cost)})
 
     def _answer(self, response: ModelResponse, conversation: str) -> dict[str, Any]:
         answer: dict[str, Any] = {

@@ -45,12 +45,15 @@ class AgentRegistry:
 
         Raises:
             InvalidInput: its type cannot be an address.
-            AlreadyExists: the type is taken.
+            AlreadyExists: the type is taken, or the name of one of its tools is.
         """
         check_address(agent.type)
         if agent.type in self._agents:
             other = type(self._agents[agent.type]).__name__
             raise AlreadyExists(f"Agent type {agent.type!r} is registered already, by {other}. Choose another type.")
+        for tool in agent.tools:
+            if not isinstance(tool, str):
+                self.surroundings.tools.register(tool)
         self._agents[agent.type] = agent
         agent.surroundings = self.surroundings
 
@@ -105,7 +108,7 @@ class AgentRegistry:
 
 
 def discover(package: ModuleType, registry: AgentRegistry) -> None:
-    """Register what the sub-packages of a package offer: `AGENT` (or `AGENTS`) and `TASK_TYPE`.
+    """Register what the sub-packages of a package offer: `AGENT` (or `AGENTS`), `TASK_TYPE` and `TOOLS`.
 
     Raises:
         SettingInvalid: a sub-package cannot be imported; the message names it.
@@ -146,3 +149,5 @@ def _register_all(module: ModuleType, registry: AgentRegistry) -> None:
         registry.register(agent())
     if hasattr(module, "TASK_TYPE"):
         registry.register_task_type(module.TASK_TYPE)
+    for tool in getattr(module, "TOOLS", ()):
+        registry.surroundings.tools.register(tool)

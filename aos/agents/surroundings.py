@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from aos.kernel.errors import NotAllowedNow
 from aos.kernel.ports import Clock, Ids
+from aos.tools.calculator import calculator
 from aos.tools.registry import ToolRegistry
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Surroundings:
 
     roster: Roster | None = None
     house: House | None = None
-    tools: ToolRegistry = field(default_factory=ToolRegistry)
+    tools: ToolRegistry = field(default_factory=lambda: ToolRegistry([calculator]))
     find_router: Callable[[], ModelRouter | None] | None = None
 
     @property

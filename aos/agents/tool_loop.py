@@ -28,7 +28,7 @@ class Limits:
     """Where a loop ends without an answer.
 
     Attributes:
-        max_iterations: Times the model may think.
+        max_iterations: Times the model may think. What the last thought wishes for is not done: nobody would see it.
         max_cost: US dollars its thinking may cost in all; checked before each further thought. Answers of unknown
             price count as nothing.
         max_calls: Tool calls it may wish for at a time; those beyond are refused.
@@ -59,7 +59,8 @@ class LoopResult:
         stopped: Why the loop ended: `answer`, or the limit it reached.
         steps: The rounds with tool calls, in order.
         cost: US dollars, as far as prices are known.
-        messages: The whole conversation, to go on from.
+        messages: The whole conversation. Wishes of a last thought that reached a limit are in it and were not done.
+        response: The model's last answer.
     """
 
     answer: str
@@ -67,6 +68,7 @@ class LoopResult:
     steps: tuple[LoopStep, ...]
     cost: float
     messages: tuple[ChatMessage, ...]
+    response: ModelResponse
 
     @property
     def iterations(self) -> int:
@@ -107,25 +109,30 @@ async def use_tools(
     messages = list(asked.messages)
     steps: list[LoopStep] = []
     cost = 0.0
-    thought = ""
-    stopped: Stop = "iterations"
-    for _ in range(bounds.max_iterations):
-        if bounds.max_cost is not None and cost >= bounds.max_cost:
-            stopped = "cost"
-            break
+    while True:
         response = await ask(asked.model_copy(update={"messages": tuple(messages), "tools": specs}))
         cost += response.cost.usd if response.cost is not None and not response.cached else 0.0
         messages.append(response.message)
-        thought, calls = response.text, response.tool_calls
-        if not calls:
-            stopped = "length" if response.finish_reason == "length" else "answer"
+        stopped = _stopped(response, bounds, cost, len(steps) + 1)
+        if stopped is not None:
             break
-        observations = await _act(toolbox, calls, bounds)
-        steps.append(LoopStep(thought, calls, tuple(observations)))
-        messages += [_shown(call, seen, bounds) for call, seen in zip(calls, observations, strict=True)]
+        observations = await _act(toolbox, response.tool_calls, bounds)
+        steps.append(LoopStep(response.text, response.tool_calls, tuple(observations)))
+        messages += [_shown(call, seen, bounds) for call, seen in zip(response.tool_calls, observations, strict=True)]
     turn.record("tool.loop", stopped=stopped, rounds=len(steps), cost_usd=round(cost, 8))
-    answer = thought if stopped in ("answer", "length") else ""
-    return LoopResult(answer, stopped, tuple(steps), cost, tuple(messages))
+    answer = response.text if stopped in ("answer", "length") else ""
+    return LoopResult(answer, stopped, tuple(steps), cost, tuple(messages), response)
+
+
+def _stopped(response: ModelResponse, bounds: Limits, cost: float, thoughts: int) -> Stop | None:
+    """Why the loop ends with this thought; None where its wishes are to be done, for the next thought to see."""
+    if not response.tool_calls:
+        return "length" if response.finish_reason == "length" else "answer"
+    if thoughts >= bounds.max_iterations:
+        return "iterations"
+    if bounds.max_cost is not None and cost >= bounds.max_cost:
+        return "cost"
+    return None
 
 
 async def _act(toolbox: Toolbox, calls: Sequence[ToolCall], bounds: Limits) -> list[Observation]:

@@ -11,6 +11,8 @@ import pytest
 from pydantic import BaseModel
 
 from aos.agents import Agent, AgentPolicy, RetryPolicy, Turn, on
+from aos.agents.declaration import Declaration
+from aos.agents.declarative_agent import DeclarativeAgent
 from aos.agents.tool_loop import Limits, LoopResult, use_tools
 from aos.kernel.errors import RetryableError
 from aos.llm.messages import TextPart, ToolCall
@@ -228,3 +230,19 @@ async def test_the_turns_own_thinking_is_used_where_none_is_given() -> None:
 
 def _constant(value: Any) -> Callable[[], Any]:
     return lambda: value
+
+
+@pytest.mark.parametrize("thoughts", [1, 9])
+async def test_a_declared_agent_uses_the_tools_it_names(thoughts: int) -> None:
+    declaration = Declaration(id="sums", name="Sums", instructions="Work it out.", tools=("calculator",))
+    wishes = [says("", ("calculator", {"expression": "6*7"})) for _ in range(thoughts)]
+    scene = stage(a=[*wishes, says("It is 42.")])
+    world = MemorySystem(DeclarativeAgent(declaration))
+    world.registry.surroundings.find_router = _constant(scene.router)
+    await world.system.directory.send("sums", "agent.query", {"prompt": "6*7?"}, reply_to="queue:answers")
+    await world.settle()
+    [reply] = world.sent_to("answers")
+    if thoughts == 1:
+        assert reply["data"]["answer"] == "It is 42."
+    else:
+        assert reply["data"]["code"] == "no_answer"
