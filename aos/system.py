@@ -17,6 +17,7 @@ from aos.agents.alarm import AlarmClock
 from aos.agents.declarations import Declarations
 from aos.agents.directory import Directory
 from aos.agents.surroundings import House
+from aos.agents.unified_agent_manager import UnifiedAgentManager
 from aos.config import AOSConfig
 from aos.governance.decision import Decision, Option, weigh
 from aos.kernel import ports
@@ -65,6 +66,7 @@ class AgentOperatingSystem:
         config: What it was configured with.
         registry: Its agent types and task types.
         kernel: Runs turns.
+        agent_manager: Registers agents, and says how they all are.
         tasks, directory, artifacts, documents: What business apps and people work with.
         models: The model router, where one is configured.
         messages: Sends to agents and topics.
@@ -105,6 +107,7 @@ class AgentOperatingSystem:
         self.documents = Documents(adapters.blobs, adapters.clock)
         self.tasks = Tasks(self.kernel, self.task_index, registry, adapters.clock, adapters.ids)
         self.directory = Directory(self.kernel, registry, agent_index, adapters.clock, adapters.ids)
+        self.agent_manager = UnifiedAgentManager(registry, self.directory, adapters.clock)
         self.messages = MessageBus(self.kernel.mailbox, registry, adapters.clock, adapters.ids)
         self.heartbeat = Heartbeat(adapters.tables, adapters.clock, adapters.ids)
         self.alarm = AlarmClock(registry, adapters.tables, self.kernel.mailbox, adapters.clock)

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 
 from aos.agents.agent import Agent, State
 from aos.agents.handlers import to_json
@@ -57,7 +57,6 @@ class PerpetualAgent(Agent[State]):
     system_message: str = ""
     adapter_name: str | None = None
     role: str = ""
-    operational_mode: ClassVar[str] = "perpetual"
 
     def __init__(
         self,
