@@ -19,7 +19,10 @@ def shown() -> dict[str, Any]:
     return names
 
 
-@pytest.mark.parametrize("name", ["test_a_payment_is_noticed", "test_no_crash_loses_or_doubles_a_payment"])
+@pytest.mark.parametrize(
+    "name",
+    ["test_a_payment_is_noticed", "test_no_crash_loses_or_doubles_a_payment", "test_no_crash_refunds_twice"],
+)
 async def test_the_tests_shown_pass(shown: dict[str, Any], name: str) -> None:
     await shown[name]()
 
@@ -36,6 +39,12 @@ async def test_the_sweep_of_crashes_finds_a_bus_that_forgets(
     monkeypatch.setattr(Kernel, "_sort_out", only_the_new)
     with pytest.raises(AssertionError):
         await shown["test_no_crash_loses_or_doubles_a_payment"]()
+
+
+async def test_the_crash_kit_finds_the_double_refund_and_says_what_the_page_says(shown: dict[str, Any]) -> None:
+    report = await shown["show_the_double_refund"]()
+    assert "refund is called outside of a step" in report
+    assert "refund happened 2 times instead of 1" in report
 
 
 def test_every_name_on_the_page_is_there() -> None:
