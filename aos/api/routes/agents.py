@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from aos.api.access import Cursor, Limit, system_of
 from aos.kernel.address import agent_type
+from aos.kernel.message import MAX_LABELS, check_labels
 
 
 async def _fresh(request: Request) -> None:
@@ -29,6 +30,7 @@ class Letter(BaseModel):
         conversation_id: The exchange it belongs to.
         priority: 1 to 10.
         reply_to: Where a reply should go: an agent's address or `queue:<name>`.
+        labels: What is to be known about the data: `untrusted:<where from>` for what somebody outside wrote.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -39,6 +41,7 @@ class Letter(BaseModel):
     conversation_id: str | None = Field(default=None, max_length=128)
     priority: int = Field(default=5, ge=1, le=10)
     reply_to: str | None = Field(default=None, max_length=128)
+    labels: list[str] = Field(default=[], max_length=MAX_LABELS)
 
 
 @router.get("/agents")
@@ -119,6 +122,7 @@ async def send(
         conversation_id=letter.conversation_id,
         priority=letter.priority,
         reply_to=letter.reply_to,
+        labels=check_labels(letter.labels),
     )
     return {"message_id": message_id, "agent": agent_id}
 
