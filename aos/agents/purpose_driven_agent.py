@@ -27,6 +27,7 @@ from aos.kernel.message import format_time
 ADD_GOAL = "goal.add"
 PROGRESS_GOAL = "goal.progress"
 _MAX_TEXT = 600
+_MAX_OPTIONS = 20
 _OURS = ("goal.", "aos.")
 
 
@@ -140,11 +141,11 @@ class PurposeDrivenAgent(PerpetualAgent[State]):
             `alternatives` (all options, best first, each with its score and reason), `timestamp`.
 
         Raises:
-            InvalidInput: there are no options, or two have one name.
+            InvalidInput: there are no options, too many, or two of one name.
         """
         given = {_name_of(option): option for option in decision.get("options", ())}
-        if not given or len(given) != len(decision["options"]):
-            raise InvalidInput("A decision needs `options`, each with a name of its own.")
+        if not given or len(given) != len(decision["options"]) or len(given) > _MAX_OPTIONS:
+            raise InvalidInput(f"A decision needs 1 to {_MAX_OPTIONS} `options`, each with a name of its own.")
         question = str(decision.get("question") or "Which option serves the purpose best?")
         scored = {name: await self._align(turn, option) for name, option in given.items()}
         chosen = weigh(
