@@ -225,8 +225,7 @@ class Batch:
             self.head.pending.pop(request, None)
         if message.source == self._scope.agent and (message.subject or "").startswith(REMINDER_SUBJECT):
             name = (message.subject or "").removeprefix(REMINDER_SUBJECT)
-            if self.head.reminders.get(name) == message.first_id:
-                del self.head.reminders[name]
+            self.head.reminders.pop(name, None)
 
     async def _try_later(self, message: Message, error: AosError, steps: StepJournal) -> Outcome:
         retry = self._policy.retry
@@ -286,4 +285,6 @@ class Batch:
             first_number=len(self.effects.outgoing),
             pending={},
             max_pending=0,
+            parked={},
+            steps_of=self._make_steps,
         )

@@ -20,9 +20,6 @@ class DedupeWindow:
         self._size = size
         self._records = records or {}
 
-    def __len__(self) -> int:
-        return len(self._records)
-
     def version_of(self, key: str) -> int | None:
         """The version in which the message was applied, None if it is not in the window."""
         record = self._records.get(_digest(key))

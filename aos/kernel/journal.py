@@ -109,11 +109,6 @@ class Journal:
         """Up to `limit` entries with versions above `after`, oldest first."""
         return [entry async for entry, _ in self._walk(agent, after, limit)]
 
-    async def latest(self, agent: str, version: int, *, limit: int = 20) -> list[JournalEntry]:
-        """The last `limit` entries up to `version`, newest first."""
-        found = await self.entries(agent, after=max(0, version - limit), limit=limit)
-        return found[::-1]
-
     async def verify(self, agent: str, head: Head | None) -> Verification:
         """Recompute the hash chain of an agent and replay its patches against the head."""
         previous, count = GENESIS, 0

@@ -31,10 +31,6 @@ class Usage:
     def bus_operations(self) -> int:
         return self.bus_sends + self.bus_receives + self.bus_completes
 
-    def add(self, other: Usage) -> None:
-        for name in _NAMES:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-
     def to_json(self) -> dict[str, int]:
         """Only what is not zero."""
         return {name: value for name in _NAMES if (value := getattr(self, name))}

@@ -105,16 +105,16 @@ class StepJournal:
         self.rows: set[str] = set()
         """Row keys that exist in the table and are to be deleted when the message is done."""
 
-    async def load(self) -> None:
-        """Find what earlier deliveries of the message completed, where there were any."""
+    async def load(self) -> dict[str, Entity]:
+        """What this delivery has completed so far, and earlier ones, where there were any; by row key."""
         if self._known is None:
             self._known = await self._stored.of(self._prefix) if self._returning else {}
             self.rows.update(self._known)
+        return self._known
 
     async def recall(self, step: str) -> tuple[bool, Any]:
         """Whether the step was completed before, and its result."""
-        await self.load()
-        entity = (self._known or {}).get(self._prefix + step)
+        entity = (await self.load()).get(self._prefix + step)
         if entity is None:
             await self._stored.confirm()
             return False, None
@@ -135,14 +135,11 @@ class StepJournal:
                 raise
             entity = stored
             result = json.loads(await unpack("result", entity.values, self._blobs))
-        await self.load()
-        if self._known is not None:
-            self._known[row] = entity
+        (await self.load())[row] = entity
         self.rows.add(row)
         return result
 
     async def recorded(self) -> dict[str, Any]:
         """The results of all steps completed so far, in this delivery and earlier ones, by row key."""
-        await self.load()
-        known = self._known or {}
+        known = await self.load()
         return {row: json.loads(await unpack("result", known[row].values, self._blobs)) for row in sorted(known)}

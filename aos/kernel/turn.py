@@ -84,8 +84,8 @@ class Turn:
         first_number: int,
         pending: Mapping[str, Any],
         max_pending: int,
-        parked: Mapping[str, Any] | None = None,
-        steps_of: Callable[[Message], StepJournal] | None = None,
+        parked: Mapping[str, Any],
+        steps_of: Callable[[Message], StepJournal],
     ) -> None:
         self._scope = scope
         self._effects = effects
@@ -94,7 +94,7 @@ class Turn:
         self._occurrences: dict[str, int] = {}
         self._pending = pending
         self._max_pending = max_pending
-        self._parked = parked or {}
+        self._parked = parked
         self._steps_of = steps_of
         self.message = message
         self.request = request
@@ -314,8 +314,6 @@ class Turn:
             NotFound: no message waits for it.
         """
         message = Message.from_json(self.question(question)["message"])
-        if self._steps_of is None:
-            raise NotAllowedNow("A message that is given up cannot answer questions. Send the answer again.")
         await self._steps_of(message).keep(_answer_key(question), answer)
         self._effects.resumed.add(question)
         self._effects.outgoing.append(to_mailbox(self._scope.inbox, message.next_attempt()))

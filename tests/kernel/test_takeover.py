@@ -78,6 +78,24 @@ async def test_a_line_that_comes_in_short_pages_keeps_its_order() -> None:
     assert await world.state("a") == {"seen": list(range(9))}
 
 
+async def test_journals_and_steps_that_come_in_short_pages_are_read_to_the_end() -> None:
+    till = Till()
+
+    async def run(turn: Turn) -> None:
+        for _ in range(5):
+            await till.run(turn)
+        if turn.attempt == 1:
+            raise RetryableError("Not yet.")
+
+    world = World(Script("till", run), tables=ShortPages())
+    await world.give(*(world.message("till") for _ in range(3)))
+    await world.settle()
+    assert len(till.payments) == 15
+    head = await world.kernel.heads.read("till")
+    assert (await world.kernel.journal.verify("till", head)).problem is None
+    assert len(await world.kernel.journal.entries("till", limit=3)) == 3
+
+
 async def test_one_event_given_up_by_two_agents_is_two_dead_letters() -> None:
     async def refuse(turn: Turn) -> None:
         raise TerminalError("Never.")
@@ -289,3 +307,13 @@ async def test_a_failed_commit_leaves_the_steps_for_the_next_delivery() -> None:
         await world.give(message)
     await world.give(message, delivery_count=2)
     assert len(till.payments) == 1
+
+
+async def test_the_steps_of_all_messages_that_return_are_looked_up_at_once() -> None:
+    till = Till()
+    world = World(Script("till", till.run))
+    with meter.metered() as usage:
+        await world.give(*(world.message("till") for _ in range(3)), delivery_count=2)
+    assert len(till.payments) == 3
+    # Head, steps, head again before the first payment, three steps, commit.
+    assert usage.table_operations == 7
