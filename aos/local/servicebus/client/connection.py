@@ -19,6 +19,7 @@ from aos.local.servicebus.amqp.frames import (
     encode_frame,
     encode_transfers,
 )
+from aos.local.servicebus.amqp.gathered import GatheredTransport
 from aos.local.servicebus.amqp.performatives import (
     SENDER,
     Attach,
@@ -54,7 +55,7 @@ class ClientConnection(asyncio.Protocol):
         self.container_id = container_id
         self._hostname = hostname
         self._parser = FrameParser(MAX_FRAME_SIZE)
-        self._transport: asyncio.Transport | None = None
+        self._transport: GatheredTransport | None = None
         self._open: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._links: dict[int, ClientLink] = {}
@@ -101,7 +102,7 @@ class ClientConnection(asyncio.Protocol):
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
+        self._transport = GatheredTransport(cast("asyncio.Transport", transport))
         init = SaslInit("ANONYMOUS", b"anonymous", self._hostname)
         self._transport.write(SASL_HEADER + encode_frame(init, kind=SASL_TYPE))
 

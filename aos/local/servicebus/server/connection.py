@@ -27,6 +27,7 @@ from aos.local.servicebus.amqp.frames import (
     ProtocolHeader,
     encode_frame,
 )
+from aos.local.servicebus.amqp.gathered import GatheredTransport
 from aos.local.servicebus.amqp.performatives import (
     Begin,
     Close,
@@ -67,7 +68,7 @@ class Connection(asyncio.Protocol):
         self.partial_bytes = 0
         self.container_id = ""
         self._parser = FrameParser(MAX_FRAME_SIZE)
-        self._transport: asyncio.Transport | None = None
+        self._transport: GatheredTransport | None = None
         self._sessions: dict[int, Session] = {}
         self._held: deque[Frame | ProtocolHeader] = deque()
         self._resume: asyncio.TimerHandle | None = None
@@ -97,7 +98,7 @@ class Connection(asyncio.Protocol):
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
+        self._transport = GatheredTransport(cast("asyncio.Transport", transport))
         self.shared.add(self)
         self._last_received = asyncio.get_running_loop().time()
         self._watch()
