@@ -13,7 +13,7 @@ from aos.agents import Agent, AgentPolicy, RetryPolicy, Turn, on
 from aos.kernel.errors import InvalidInput, RetryableError, TerminalError, Throttled
 from aos.kernel.kernel import Delivery, Kernel
 from aos.reliability.retry import RetryConfig
-from aos.testing import Fault, FaultPlan, FaultyTables, SeededIds, SimulatedCrash, crashes
+from aos.testing import Fault, FaultPlan, FaultyBus, FaultyTables, SeededIds, SimulatedCrash, crashes
 from aos.tools import NotDone, Tool, ToolContext, ToolNotGranted, ToolRefused, Undo, Workbench, tool
 from tests.harness import MemorySystem
 
@@ -26,12 +26,14 @@ class Shop:
     sold: dict[str, str] = field(default_factory=dict)
     cancelled: list[str] = field(default_factory=list)
     errors: list[BaseException] = field(default_factory=list)
+    done: list[str] = field(default_factory=list)
 
     def deal(self, what: str, key: str) -> str:
         self.asked.append((what, key))
         if self.errors:
             raise self.errors.pop(0)
         self.sold[key] = what
+        self.done.append(key)
         return f"{what} is done"
 
 
@@ -411,3 +413,142 @@ async def test_a_refusal_is_raised_again_whenever_the_message_comes_back() -> No
     await world.settle()
     assert len(shop.asked) == 1
     assert [(error.code, error.details) for error in seen] == [("no_stock", {"left": 0})] * 2
+
+
+class Post:
+    """Delivers what is sent, in order, until one process dies; what it had is delivered again to another."""
+
+    def __init__(self, world: MemorySystem, fault: Fault | None) -> None:
+        self.world = world
+        self.plan = FaultPlan(*([fault] if fault else []))
+        self.delivered = 0
+
+    async def settle(self) -> None:
+        kernel = Kernel(
+            self.world.registry,
+            tables=FaultyTables(self.world.tables, self.plan),
+            blobs=self.world.blobs,
+            bus=FaultyBus(self.world.outbox, self.plan),
+            clock=self.world.clock,
+            ids=SeededIds(9),
+            settings=self.world.system.kernel.settings,
+        )
+        sent, inbox = self.world.outbox.sent, self.world.config.messaging.inbox
+        while self.delivered < len(sent):
+            message = sent[self.delivered]
+            if message.entity == inbox:
+                try:
+                    await (self.world.system.kernel if self.plan.crashed else kernel).deliver([Delivery(message.body)])
+                except SimulatedCrash:
+                    await self.world.system.kernel.deliver([Delivery(message.body, delivery_count=2)])
+            self.delivered += 1
+
+
+async def test_wherever_the_process_dies_nothing_of_a_failed_turn_stays_booked() -> None:
+    async def run(fault: Fault | None) -> tuple[Shop, MemorySystem, FaultPlan]:
+        shop = Shop()
+        world = world_of(Buyer(shop, "book", "book", then=TerminalError("sold out")))
+        await world.system.directory.send("buyer", "buy", "trip")
+        post = Post(world, fault)
+        await post.settle()
+        return shop, world, post.plan
+
+    for fault in crashes((await run(None))[2].log):
+        shop, world, _ = await run(fault)
+        assert shop.sold == {}, fault
+        assert {key for _, key in shop.asked} <= set(shop.cancelled), fault
+        assert await dead(world) == ["terminal_error"], fault
+
+
+async def test_wherever_the_process_dies_while_a_person_is_asked_the_call_is_made_once() -> None:
+    async def run(fault: Fault | None) -> tuple[Shop, MemorySystem, FaultPlan]:
+        shop = Shop(errors=[ConnectionError("cut")])
+        world = world_of(Buyer(shop, "pay", "look"))
+        await world.system.directory.send("buyer", "buy", "rent")
+        post = Post(world, fault)
+        await post.settle()
+        [question] = (await world.system.directory.detail("buyer"))["questions"]
+        answer = {"question": question["id"], "executed": False}
+        await world.system.directory.send("buyer", "tool.confirm", answer)
+        await post.settle()
+        return shop, world, post.plan
+
+    log = (await run(None))[2].log
+    assert len(log) > 10
+    for fault in crashes(log):
+        shop, world, _ = await run(fault)
+        state = await world.state("buyer")
+        questions = (await world.system.directory.detail("buyer"))["questions"]
+        if questions:
+            # It died again in between reserving and settling, and asks once more.
+            assert state == {"got": []}, fault
+        else:
+            assert state == {"got": ["rent is done", "rent is done"]}, fault
+        assert shop.done.count(shop.asked[0][1]) <= 1, fault
+
+
+async def test_of_two_processes_with_the_same_message_only_one_makes_an_irreversible_call() -> None:
+    calls: list[str] = []
+    entered, go_on = asyncio.Event(), asyncio.Event()
+
+    @tool(effect="irreversible")
+    async def pay(what: str) -> str:
+        calls.append(what)
+        entered.set()
+        await go_on.wait()
+        return "paid"
+
+    class Payer(Agent[Shopper]):
+        type = "payer"
+        tools = (pay,)
+
+        @on("pay")
+        async def handle_pay(self, turn: Turn, state: Shopper, what: str) -> None:
+            state.got.append(await self.toolbox(turn).call("pay", what=what))
+
+    world = world_of(Payer())
+    await world.system.directory.send("payer", "pay", "rent")
+    [message] = world.outbox.sent
+    zombie = Kernel(
+        world.registry,
+        tables=world.tables,
+        blobs=world.blobs,
+        bus=world.outbox,
+        clock=world.clock,
+        ids=SeededIds(9),
+        settings=world.system.kernel.settings,
+    )
+    first = asyncio.create_task(zombie.deliver([Delivery(message.body)]))
+    await entered.wait()
+    await world.system.kernel.deliver([Delivery(message.body, delivery_count=2)])
+    go_on.set()
+    # The zombie finds that another went on, takes the turn anew, and sees that the message is dealt with.
+    await asyncio.gather(first, return_exceptions=True)
+    assert calls == ["rent"]
+    [question] = (await world.system.directory.detail("payer"))["questions"]
+    await world.system.directory.send("payer", "tool.confirm", {"question": question["id"], "executed": True})
+    await settled(world)
+    # The zombie had settled the call before it noticed, so its result is the one that counts.
+    assert await world.state("payer") == {"got": ["paid"]}
+    assert calls == ["rent"]
+
+
+async def test_a_turn_that_runs_out_of_time_in_an_irreversible_call_asks() -> None:
+    @tool(effect="irreversible")
+    async def pay() -> None:
+        await asyncio.Event().wait()
+
+    class Slow(Agent[Shopper]):
+        type = "slow"
+        tools = (pay,)
+        policy = AgentPolicy(message_timeout=0.02)
+
+        @on("pay")
+        async def handle_pay(self, turn: Turn, state: Shopper, what: None) -> None:
+            await self.toolbox(turn).call("pay")
+
+    world = world_of(Slow())
+    await world.system.directory.send("slow", "pay", None)
+    await world.settle()
+    [question] = (await world.system.directory.detail("slow"))["questions"]
+    assert question["code"] == "outcome_unknown"
