@@ -7,34 +7,11 @@ from typing import Any
 
 from aos.kernel.batch import Batch
 from aos.kernel.commit import Committed
-from aos.kernel.dedupe import DedupeWindow
 from aos.kernel.head import Head
 from aos.kernel.journal import JournalEntry
 from aos.kernel.kernel import Kernel
 from aos.kernel.order import HeldRows
 from aos.kernel.ports import Insert, Operation, Replace, TableStore, Upsert
-
-
-class Forgetful(DedupeWindow):
-    """Recognises nothing."""
-
-    def version_of(self, key: str) -> int | None:
-        return None
-
-    def copy(self, size: int) -> DedupeWindow:
-        return Forgetful(size, super().copy(size)._versions)
-
-
-def without_dedupe(kernel: Kernel) -> None:
-    """Every delivery is a new message."""
-    rehydrate = kernel._rehydrate
-
-    async def forgetting(*arguments: Any) -> Head:
-        head = await rehydrate(*arguments)
-        head.recent = Forgetful(256, head.recent._versions)
-        return head
-
-    kernel._rehydrate = forgetting  # type: ignore[method-assign, assignment]
 
 
 class Unfenced:

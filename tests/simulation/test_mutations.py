@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from aos.kernel.dedupe import DedupeWindow
 from aos.kernel.kernel import Kernel
 from aos.kernel.steps import StepRows
 from aos.testing.simulation import WORKLOADS, Report, simulate
@@ -26,13 +27,23 @@ def first_failure(workload: str, **broken: Any) -> Report | None:
 @pytest.mark.parametrize("workload", ["transfers", "chain"])
 @pytest.mark.parametrize(
     "alter",
-    [mutations.without_dedupe, mutations.publishing_before_the_commit, mutations.not_publishing_again],
+    [mutations.publishing_before_the_commit, mutations.not_publishing_again],
     ids=lambda alter: alter.__name__,
 )
 def test_a_broken_kernel_is_found_out(workload: str, alter: Callable[[Kernel], None]) -> None:
     report = first_failure(workload, alter=alter)
     assert report is not None
     assert str(report.seed) in report.command
+
+
+@pytest.mark.parametrize("workload", ["transfers", "chain"])
+def test_a_kernel_that_recognises_no_message_is_found_out(workload: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forget(window: DedupeWindow, key: str) -> None:
+        return None
+
+    monkeypatch.setattr(DedupeWindow, "version_of", forget)
+    report = first_failure(workload)
+    assert report is not None
 
 
 @pytest.mark.parametrize("workload", ["transfers", "chain"])
