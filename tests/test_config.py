@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from aos.config import AOSConfig
+from aos.config_report import check, settings_in_force
 from aos.kernel.errors import SettingInvalid
 
 
@@ -63,3 +64,52 @@ def test_a_file_that_is_not_json_or_has_an_unknown_setting_is_refused(tmp_path: 
         file.write_text(text)
         with pytest.raises(SettingInvalid, match=said):
             AOSConfig.load(file=file)
+
+
+def test_variables_in_the_file_are_filled_in_and_missing_ones_are_named(tmp_path: Path) -> None:
+    file = tmp_path / "aos.json"
+    file.write_text('{"storage": {"container": "${PLACE}-data", "table_prefix": "${PREFIX:-T}"}}')
+    config = AOSConfig.load(file=file, environ={"PLACE": "north"})
+    assert (config.storage.container, config.storage.table_prefix) == ("north-data", "T")
+    with pytest.raises(
+        SettingInvalid, match=r"'storage.container' from .*aos.json needs the environment variable PLACE"
+    ):
+        AOSConfig.load(file=file)
+
+
+def test_a_refusal_says_what_to_do() -> None:
+    with pytest.raises(SettingInvalid, match=r"the environment variable AOS_LOG_LEVEL .* remove it for 'INFO'"):
+        AOSConfig.load(environ={"AOS_LOG_LEVEL": "LOUD"})
+
+
+def test_each_setting_is_shown_with_its_source_and_secrets_are_masked(tmp_path: Path) -> None:
+    file = tmp_path / "aos.json"
+    file.write_text('{"turn": {"seconds": 30}, "log_level": "ERROR", "colour": "red"}')
+    environ = {"AOS_LOG_LEVEL": "WARNING", "AOS_STORAGE_CONNECTION_STRING": "AccountKey=canary"}
+    shown = {setting.name: (setting.value, setting.source) for setting in settings_in_force(environ, file)}
+    assert shown["turn.seconds"] == (30, str(file))
+    assert shown["log_level"] == ("WARNING", "the environment variable AOS_LOG_LEVEL")
+    assert shown["turn.cache_seconds"] == (5.0, "the default")
+    assert shown["storage_connection_string"] == ("***", "the environment variable AOS_STORAGE_CONNECTION_STRING")
+    assert shown["colour"] == ("red", str(file))
+    assert "canary" not in str(shown)
+
+
+def test_a_check_names_everything_that_is_wrong(tmp_path: Path) -> None:
+    bad = {"AOS_LOG_LEVEL": "LOUD", "AOS_TURN_SECONDS": "-1", "AOS_LOGLEVEL": "INFO", "AOS_XYZZY": "1"}
+    report = check(bad)
+    said = "\n".join(report.issues)
+    for part in ("'log_level'", "'turn.seconds'", "No storage is configured", "No Service Bus is configured"):
+        assert part in said
+    assert not report.valid
+    [near, strange] = report.warnings
+    assert "Did you mean AOS_LOG_LEVEL?" in near
+    assert "AOS_XYZZY" in strange
+    good = check({"AosStorage__tableServiceUri": "https://x", "ServiceBus": "Endpoint=sb://x"})
+    assert (good.valid, good.warnings, good.storage_configured, good.bus_configured) == (True, (), True, True)
+    assert {"cto", "code"} <= set(good.agents)
+    registry = tmp_path / "agents.json"
+    registry.write_text('{"agents": [{"agent_id": "cfo"}]}')
+    wrong = check({"AOS_AGENT_REGISTRY": str(registry), "AosStorage": "x", "ServiceBus": "x"})
+    assert "agent 'cfo': `purpose`: Field required" in wrong.issues[0]
+    assert "cannot be read" in check({"AOS_CONFIG_FILE": "/nowhere"}).issues[0]

@@ -23,7 +23,7 @@ class Heard(BaseModel):
 
 class Sleeper(Agent[Heard]):
     type = "sleeper"
-    wakes = (
+    wakes: tuple[Wake, ...] = (
         Wake(name="quarter", every=timedelta(minutes=15)),
         Wake(name="noon", cron="0 12 * * *", message="lunch.begins", data={"dish": "soup"}),
     )
