@@ -28,6 +28,7 @@ from aos.kernel.errors import (
     TurnTimedOut,
 )
 from aos.kernel.head import Head
+from aos.kernel.json_text import to_bytes
 from aos.kernel.message import Message, format_time
 from aos.kernel.outgoing import awaits_answer, to_mailbox
 from aos.kernel.ports import Ids
@@ -192,7 +193,7 @@ class Batch:
 
     def _encode(self, state: Any) -> bytes:
         try:
-            encoded = json.dumps(state, ensure_ascii=False, separators=(",", ":")).encode()
+            encoded = to_bytes(state)
         except (TypeError, ValueError) as error:
             raise TerminalError(
                 f"The state is not JSON: {error}. Keep only JSON values in it.", code="state_not_json"

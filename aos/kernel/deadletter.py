@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from aos.kernel.errors import AosError, NotAllowedNow, NotFound
+from aos.kernel.json_text import to_bytes
 from aos.kernel.message import RESUBMITTED, Message, format_time, parse_time
 from aos.kernel.packing import pack, unpack
 from aos.kernel.ports import BlobStore, Clock, Entity, TableStore, Upsert, Value
@@ -138,7 +139,7 @@ class DeadLetters:
         await self._write(replace(record, status="resubmitted"))
 
     async def _write(self, record: DeadLetter) -> None:
-        content = json.dumps(record.to_json(), ensure_ascii=False, separators=(",", ":")).encode()
+        content = to_bytes(record.to_json())
         packed = pack("content", content)
         if packed.blob:
             await self._blobs.put(packed.blob[0], packed.blob[1])

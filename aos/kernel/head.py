@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aos.kernel.dedupe import DedupeWindow
+from aos.kernel.json_text import to_bytes
 from aos.kernel.packing import Packed, pack, unpack
 from aos.kernel.ports import BlobStore, Entity, Value
 
@@ -82,7 +83,7 @@ class Head:
             control["parked"] = self.parked
         packed = [
             pack("state", self.state),
-            pack("control", json.dumps(control, ensure_ascii=False, separators=(",", ":")).encode()),
+            pack("control", to_bytes(control)),
         ]
         values: dict[str, Value] = {
             "schema": SCHEMA,

@@ -15,6 +15,7 @@ from typing import Any
 from aos.kernel import patch
 from aos.kernel.errors import NotFound
 from aos.kernel.head import GENESIS, Head
+from aos.kernel.json_text import to_bytes
 from aos.kernel.packing import Packed, pack, unpack
 from aos.kernel.ports import BlobStore, Entity, TableStore, Value
 
@@ -78,7 +79,7 @@ class JournalEntry:
 
     def _body(self) -> bytes:
         content = {name: getattr(self, name) for name in self.__slots__ if name not in ("previous", "hash")}
-        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+        return to_bytes(content)
 
 
 @dataclass(frozen=True, slots=True)

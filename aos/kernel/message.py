@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from aos.kernel.errors import InvalidInput, MalformedMessage
+from aos.kernel.json_text import to_bytes
 
 SPEC_VERSION = "1.0"
 CONTENT_TYPE = "application/cloudevents+json"
@@ -122,7 +123,7 @@ class Message:
         return envelope
 
     def encode(self) -> bytes:
-        return json.dumps(self.to_json(), ensure_ascii=False, separators=(",", ":")).encode()
+        return to_bytes(self.to_json())
 
     @classmethod
     def decode(cls, body: bytes) -> Message:

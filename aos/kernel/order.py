@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 
 from aos.kernel.head import Head, Waiting
+from aos.kernel.json_text import to_bytes
 from aos.kernel.message import Message
 from aos.kernel.packing import pack, unpack
 from aos.kernel.ports import BlobStore, Delete, Entity, Insert, Operation, TableStore
@@ -32,7 +33,7 @@ class HeldRows:
 
     async def hold(self, waiting: Waiting, message: Message) -> None:
         """Put a message at the end of the line."""
-        body = json.dumps(message.to_json(), ensure_ascii=False, separators=(",", ":")).encode()
+        body = to_bytes(message.to_json())
         packed = pack("message", body)
         if packed.blob:
             await self._blobs.put(packed.blob[0], packed.blob[1])

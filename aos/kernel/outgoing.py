@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from aos.kernel.address import is_address
+from aos.kernel.json_text import to_bytes
 from aos.kernel.message import Message, format_time, parse_time
 from aos.kernel.ports import OutboundMessage
 
@@ -41,7 +41,7 @@ def outbound(record: dict[str, Any]) -> OutboundMessage:
     body = record["body"]
     return OutboundMessage(
         entity=record["entity"],
-        body=json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(),
+        body=to_bytes(body),
         message_id=record["id"],
         session_id=record.get("session"),
         subject=body.get("type"),

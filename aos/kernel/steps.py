@@ -12,6 +12,7 @@ from typing import Any
 
 from aos.kernel.errors import Conflict
 from aos.kernel.head import ROW, Head
+from aos.kernel.json_text import to_bytes
 from aos.kernel.message import Message
 from aos.kernel.packing import pack, unpack
 from aos.kernel.ports import BlobStore, Entity, Insert, TableStore
@@ -123,7 +124,7 @@ class StepJournal:
     async def keep(self, step: str, result: Any) -> Any:
         """Store a result. Where another delivery stored one first, that one counts and is returned."""
         row = self._prefix + step
-        packed = pack("result", json.dumps(result, ensure_ascii=False, separators=(",", ":")).encode())
+        packed = pack("result", to_bytes(result))
         if packed.blob:
             await self._blobs.put(packed.blob[0], packed.blob[1])
         entity = Entity(self._agent, row, packed.values)
