@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import ast
-import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +8,6 @@ from pydantic import BaseModel
 from aos.agents import Agent, AgentPolicy, Turn, on, on_event, on_reply
 from aos.kernel.errors import RetryableError
 from aos.testing import CrashReport, ExternalCalls, Finished, Scenario, crash_test
-
-GUIDE = Path(__file__).parents[2] / "docs" / "testing.md"
 
 
 class Notes(BaseModel):
@@ -195,18 +190,6 @@ async def test_an_agent_that_never_rests_is_found_out() -> None:
 
     with pytest.raises(AssertionError, match="1000 turns"):
         await crash_test(lambda _: Restless(), Scenario().send("restless", "go"))
-
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", GUIDE.read_text(), re.DOTALL)
-
-
-async def test_the_guide_shows_what_happens(capsys: pytest.CaptureFixture[str]) -> None:
-    code = compile("\n".join(blocks("python")), "guide", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
-    scope: dict[str, Any] = {"__name__": "guide"}
-    await eval(code, scope)
-    assert scope["report"].ok
-    assert capsys.readouterr().out == blocks("text")[0]
 
 
 async def test_an_agent_that_never_rests_after_a_crash_is_found_out() -> None:
