@@ -76,7 +76,8 @@ def test_what_is_wrong_is_said_for_each_row(tmp_path: Path) -> None:
     file = write(tmp_path / "a.json", rows)
     with pytest.raises(SettingInvalid, match="'agent_registry'"):
         declare_registry_file(file, AgentRegistry())
-    for content in ({"rows": []}, "x"):
+    wrong: list[Any] = [{"rows": []}, "x"]
+    for content in wrong:
         with pytest.raises(InvalidInput, match="no list `agents`"):
             read_registry_file(write(file, content))
     file.write_text("{")
@@ -125,6 +126,7 @@ def test_apps_that_are_not_right_are_left_out_with_the_reason(tmp_path: Path) ->
     assert len(apps) == 1
     assert "app 'business_infinity': `app_type`" in said
     assert "the id is taken" in said
-    for content in ([], {"apps": {}}, {"version": "2.0", "apps": []}):
+    wrong: list[Any] = [[], {"apps": {}}, {"version": "2.0", "apps": []}]
+    for content in wrong:
         with pytest.raises(InvalidInput):
             AppRegistry.read(write(file, content))
