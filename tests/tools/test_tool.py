@@ -136,3 +136,11 @@ def test_the_registry_knows_tools_by_name_and_grants_only_those_named() -> None:
     assert missing.value.code == "tool_not_found"
     assert [row["name"] for row in registry.rows()] == ["book", "look"]
     assert isinstance(registry.get("look"), Tool)
+
+
+def test_everything_exported_is_there() -> None:
+    import aos.tools
+
+    assert sorted(name for name in dir(aos.tools) if getattr(aos.tools, name)) == sorted(aos.tools.__all__)
+    with pytest.raises(AttributeError, match="nonsense"):
+        getattr(aos.tools, "nonsense")  # noqa: B009  # a checker knows that it is not there
