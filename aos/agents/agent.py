@@ -101,9 +101,9 @@ class Agent(ToolUse, Generic[State]):
 
     async def handle(self, turn: KernelTurn) -> None:
         if not await self.take_tool_message(turn):
-            await self.take(Turn(turn, self.surroundings))
+            await self._take(Turn(turn, self.surroundings))
 
-    async def take(self, turn: Turn) -> None:
+    async def _take(self, turn: Turn) -> None:
         """Find the method for the turn's message, and call it with the state and the data it wants."""
         handler = self._find(turn)
         data = handler.read(turn.message.type, turn.message.data)
@@ -111,13 +111,13 @@ class Agent(ToolUse, Generic[State]):
         answer = await getattr(self, handler.name)(turn, state, data)
         turn.state = {**reserved_part(stored), **self._to_stored(state)}
         if answer is not None:
-            self.answer(turn, to_json(answer))
+            self._send_answer(turn, to_json(answer))
 
-    def answer(self, turn: Turn, answer: Any) -> None:
+    def _send_answer(self, turn: Turn, answer: Any) -> None:
         """Send what a handler returned to whoever asked."""
-        turn.reply(answer, type=self.reply_type(turn.message.type))
+        turn.reply(answer, type=self._reply_type(turn.message.type))
 
-    def reply_type(self, message_type: str) -> str | None:  # noqa: ARG002  # for those that have types of their own
+    def _reply_type(self, message_type: str) -> str | None:  # noqa: ARG002  # for those that have types of their own
         """Type of the answer to messages of this type; None for the usual `<type>.reply`."""
         return None
 

@@ -92,7 +92,7 @@ class DeclarativeAgent(Agent[Remembered]):
         own = {trigger.message for trigger in self.declaration.triggers if trigger.message}
         return sorted({QUERY_TYPE, *own, *([WAKE_TYPE] if self.wakes else [])})
 
-    async def take(self, turn: Turn) -> None:
+    async def _take(self, turn: Turn) -> None:
         prompt, conversation = self._question(turn)
         state = Remembered.model_validate({k: v for k, v in turn.state.items() if k in Remembered.model_fields})
         self._afford(turn, state)

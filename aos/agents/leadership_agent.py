@@ -87,7 +87,7 @@ class LeadershipAgent(PurposeDrivenAgent[State]):
     def get_agent_type(self) -> list[str]:
         return list(dict.fromkeys(("leadership", ROLE_PERSONA[self.role])))
 
-    def reply_type(self, message_type: str) -> str | None:
+    def _reply_type(self, message_type: str) -> str | None:
         return REPLY_TYPES.get(message_type)
 
     async def make_decision(
@@ -142,14 +142,14 @@ class LeadershipAgent(PurposeDrivenAgent[State]):
         return consultation_id
 
     @on("decision_request")
-    async def requested(self, turn: Turn, _: Any, request: DecisionRequest) -> dict[str, Any] | None:
+    async def answer_decision_request(self, turn: Turn, _: Any, request: DecisionRequest) -> dict[str, Any] | None:
         """Decide; where others are to be asked first, the answer follows when they have answered."""
         context = request.model_dump(mode="json", exclude={"stakeholders", "context"})
         made = await self.make_decision(turn, {**request.context, **context}, request.stakeholders)
         return None if made["outcome"] == "consulting" else made
 
     @on_reply(CONSULT)
-    async def advised(self, turn: Turn, _: Any, answer: dict[str, Any]) -> None:
+    async def take_opinion(self, turn: Turn, _: Any, answer: dict[str, Any]) -> None:
         """Take up a stakeholder's opinion; decide when it was the last."""
         if turn.request is None:
             return
@@ -163,7 +163,7 @@ class LeadershipAgent(PurposeDrivenAgent[State]):
             turn.reply_to_held(complete.held, made, type=REPLY_TYPES["decision_request"])
 
     @on(CONSULT)
-    async def consulted(self, turn: Turn, _: Any, asked: Consultation) -> dict[str, Any]:
+    async def answer_consultation(self, turn: Turn, _: Any, asked: Consultation) -> dict[str, Any]:
         """Say what this role thinks of a colleague's options."""
         scored = {option.name: await self._align(turn, _text(option)) for option in asked.options}
         best = max(scored, key=lambda name: scored[name].strength)
@@ -176,7 +176,7 @@ class LeadershipAgent(PurposeDrivenAgent[State]):
         }
 
     @on("strategic_planning")
-    async def plan(self, turn: Turn, _: Any, request: PlanRequest) -> dict[str, Any]:
+    async def answer_planning(self, turn: Turn, _: Any, request: PlanRequest) -> dict[str, Any]:
         """Order initiatives by how well they serve the purpose, and take those that do as goals."""
         planned = []
         for initiative in dict.fromkeys(request.initiatives):
@@ -192,7 +192,7 @@ class LeadershipAgent(PurposeDrivenAgent[State]):
         }
 
     @on("team_coordination")
-    async def coordinate(self, turn: Turn, _: Any, request: CoordinationRequest) -> dict[str, Any]:
+    async def answer_coordination(self, turn: Turn, _: Any, request: CoordinationRequest) -> dict[str, Any]:
         """Match each task with the member whose capabilities it is most like; of equals, the one with least to do."""
         load = dict.fromkeys((member.agent for member in request.members), 0)
         assignments, unassigned = [], []
@@ -208,7 +208,7 @@ class LeadershipAgent(PurposeDrivenAgent[State]):
         return {"assignments": assignments, "unassigned": unassigned}
 
     @on("performance_review")
-    async def review(self, turn: Turn, _: Any, request: ReviewRequest) -> dict[str, Any]:
+    async def answer_review(self, turn: Turn, _: Any, request: ReviewRequest) -> dict[str, Any]:
         """Compare results with targets."""
         ratios = {
             name: round(min(1.0, max(0.0, request.results.get(name, 0.0) / target)), 4)
@@ -229,7 +229,7 @@ class LeadershipAgent(PurposeDrivenAgent[State]):
         }
 
     @on("leadership_query")
-    async def queried(self, turn: Turn, _: Any, query: Query) -> dict[str, Any]:
+    async def answer_query(self, turn: Turn, _: Any, query: Query) -> dict[str, Any]:
         """Say whose affair a question is, and what is known of it; with a model, answer it."""
         alignment = await self._align(turn, query.question)
         owner = statements(tuple(" ".join(focus) for focus in ROLE_FOCUS.values())).compare(query.question)
@@ -246,7 +246,7 @@ class LeadershipAgent(PurposeDrivenAgent[State]):
         return said
 
     @on("strategic_initiative")
-    async def initiative(self, turn: Turn, _: Any, initiative: Initiative) -> dict[str, Any]:
+    async def answer_initiative(self, turn: Turn, _: Any, initiative: Initiative) -> dict[str, Any]:
         """Take an initiative as a goal where it serves the purpose."""
         text = f"{initiative.name}. {initiative.description}".strip()
         alignment = await self._align(turn, text)

@@ -237,30 +237,30 @@ class PerpetualAgent(Agent[State]):
             "metadata": {"created_at": head.created if head else None, "version": VERSION},
         }
 
-    async def take(self, turn: Turn) -> None:
+    async def _take(self, turn: Turn) -> None:
         watch = self._watched.get(turn.message.id) or _Watch()
         self._awake[turn.agent] = self._awake.get(turn.agent, 0) + 1
         try:
-            await self._take(turn)
+            await self._take_event(turn)
             watch.handled = True
         finally:
             self._awake[turn.agent] -= 1
             if not self._awake[turn.agent]:
                 del self._awake[turn.agent]
 
-    def answer(self, turn: Turn, answer: Any) -> None:
+    def _send_answer(self, turn: Turn, answer: Any) -> None:
         watch = self._watched.get(turn.message.id)
         if watch is not None:
             watch.answer = answer
-        super().answer(turn, answer)
+        super()._send_answer(turn, answer)
 
-    async def _take(self, turn: Turn) -> None:
+    async def _take_event(self, turn: Turn) -> None:
         handlers = self._subscriptions.get(turn.message.type, ())
         if turn.request is not None or turn.message.topic is not None or not handlers:
-            await super().take(turn)
+            await super()._take(turn)
             return
         results = [await self._call(turn, handler) for handler in handlers]
-        self.answer(turn, {"status": "success", "processed_by": turn.agent, "handler_results": results})
+        self._send_answer(turn, {"status": "success", "processed_by": turn.agent, "handler_results": results})
 
     async def _call(self, turn: Turn, handler: EventHandler) -> Any:
         """One handler's result. Handlers of one event do not fail each other: an error is that handler's result."""

@@ -173,14 +173,14 @@ class PurposeDrivenAgent(PerpetualAgent[State]):
         return made
 
     @on(ADD_GOAL)
-    async def set_goal(self, turn: Turn, _: Any, goal: NewGoal) -> dict[str, Any]:
+    async def answer_new_goal(self, turn: Turn, _: Any, goal: NewGoal) -> dict[str, Any]:
         """Set a goal somebody sends."""
         pursuit = self.pursuit(turn)
         goal_id = pursuit.add_goal(goal.description, goal.success_criteria, goal.deadline, now=turn.now)
         return {"goal_id": goal_id}
 
     @on(PROGRESS_GOAL)
-    async def move_goal(self, turn: Turn, _: Any, report: GoalProgress) -> dict[str, Any]:
+    async def answer_goal_progress(self, turn: Turn, _: Any, report: GoalProgress) -> dict[str, Any]:
         """Take up a report on a goal's progress."""
         pursuit = self.pursuit(turn)
         if not pursuit.update_goal_progress(report.goal_id, report.progress, report.notes, now=turn.now):
@@ -236,7 +236,7 @@ class PurposeDrivenAgent(PerpetualAgent[State]):
         flags = flags_of(self.whole_purpose, pursuit, self._now())
         return {**await super().health_check(address), "purpose_flags": flags}
 
-    async def take(self, turn: Turn) -> None:
+    async def _take(self, turn: Turn) -> None:
         born = PURSUIT not in turn.state
         pursuit = self.pursuit(turn)
         if born:
@@ -248,17 +248,17 @@ class PurposeDrivenAgent(PerpetualAgent[State]):
                 }
             )
         before = own_part(turn.state)
-        await super().take(turn)
+        await super()._take(turn)
         if not turn.message.type.startswith(_OURS):
             self._score(turn, pursuit, changed=own_part(turn.state) != before)
         turn.state[PURSUIT] = pursuit.to_state()
 
-    def answer(self, turn: Turn, answer: Any) -> None:
+    def _send_answer(self, turn: Turn, answer: Any) -> None:
         if isinstance(answer, dict) and "handler_results" in answer:
             alignment = by_words(self.whole_purpose, _turn_text(turn), goals=self._goals(turn), now=turn.now)
             said = alignment.model_dump(mode="json", exclude={"action"})
             answer = {**answer, "purpose": self.purpose, "purpose_alignment": said}
-        super().answer(turn, answer)
+        super()._send_answer(turn, answer)
 
     def _score(self, turn: Turn, pursuit: Pursuit, *, changed: bool) -> None:
         alignment = by_words(self.whole_purpose, _turn_text(turn), goals=self._goals(turn), now=turn.now)

@@ -142,3 +142,20 @@ async def test_what_is_not_registered_or_not_a_handler_is_refused_with_what_to_d
         await agent.subscribe_to_event("x", lambda data: None)  # type: ignore[arg-type, return-value]
     with pytest.raises(SettingInvalid, match="no `type`"):
         PerpetualAgent()
+
+
+async def test_an_authors_handlers_may_have_plain_names() -> None:
+    class Names(PerpetualAgent[Seen]):
+        type = "names"
+
+        @on("take")
+        async def take(self, turn: Turn, state: Seen, data: Any) -> str:
+            return "taken"
+
+        @on("answer")
+        async def answer(self, turn: Turn, state: Seen, data: Any) -> str:
+            return "answered"
+
+    agent = Names()
+    MemorySystem(agent)
+    assert [await agent.act("take"), await agent.act("answer")] == ["taken", "answered"]
