@@ -234,7 +234,9 @@ def _constant(value: Any) -> Callable[[], Any]:
 
 @pytest.mark.parametrize("thoughts", [1, 9])
 async def test_a_declared_agent_uses_the_tools_it_names(thoughts: int) -> None:
-    declaration = Declaration(id="sums", name="Sums", instructions="Work it out.", tools=("calculator",))
+    declaration = Declaration(
+        id="sums", name="Sums", description="Sums up.", instructions="Work it out.", tools=("calculator",)
+    )
     wishes = [says("", ("calculator", {"expression": "6*7"})) for _ in range(thoughts)]
     scene = stage(a=[*wishes, says("It is 42.")])
     world = MemorySystem(DeclarativeAgent(declaration))
