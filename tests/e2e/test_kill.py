@@ -15,7 +15,7 @@ from tests.e2e.transfers import TransferLoad, audit
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-KILLS = 4
+KILLS = 3
 
 
 async def test_a_host_killed_in_the_middle_of_traffic_loses_and_doubles_nothing(tmp_path: Path) -> None:
