@@ -101,3 +101,16 @@ async def test_the_driver_moves_the_bus_in_real_time() -> None:
     assert bodies(first) == bodies(again) == ["later"]
     assert (first[0].delivery_count, again[0].delivery_count) == (0, 1)
     assert bus.on_earlier_due is None
+
+
+async def test_a_session_that_comes_to_somebody_who_was_cancelled_goes_to_the_next(bus: Bus) -> None:
+    queue = make_queue(bus, requires_session=True)
+    first = asyncio.ensure_future(accept_session(queue))
+    second = asyncio.ensure_future(accept_session(queue))
+    await asyncio.sleep(0)
+    first.cancel()
+    # Before the first has had the time to leave the line.
+    send(queue, "a", session_id="s")
+    assert (await second).session_id == "s"
+    with pytest.raises(asyncio.CancelledError):
+        await first
