@@ -27,7 +27,7 @@ _PASSED_OVER: Mapping[str, str] = {
     "debug": "every agent can be asked through /api/v1/agents",
     "input_schema": "what an agent is asked is text",
     "logger": "every answer is in the journal",
-    "mcp": "name the tools it may use in `mcp_tools`",
+    "mcp": "name the tools it may use in `tools`",
     "response_example": "put the example into the instructions, or its schema into `response_schema`",
     "skills": "put what it should know into the instructions",
     "subagents": "agents send each other messages",

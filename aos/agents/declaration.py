@@ -113,7 +113,7 @@ class Declaration(BaseModel):
         domain: Of its knowledge; also the name of its adapter.
         model: The chain of models, as in `Route.models`; empty for the system's own.
         tools: Names of the tools it is granted.
-        mcp_tools: Tools of MCP servers it is granted.
+        mcp_tools: Tools of MCP servers that are meant for it, as an agent registry says.
         triggers: What wakes it beside `agent.query`.
         publish: Topic under which it publishes what it answers to its triggers.
         budget: Of a day.
