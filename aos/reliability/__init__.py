@@ -1,4 +1,4 @@
-"""What keeps a fault small: breakers, bulkheads, rate limits, retries, load shedding, idempotency.
+"""What keeps a fault small: breakers, bulkheads, rate limits, retries, load shedding, idempotency, state machines.
 
 What is exported here is loaded on first use.
 """
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from aos.reliability.retry import FailureClass, Retry, RetryConfig
     from aos.reliability.shared_breakers import SharedBreakers
     from aos.reliability.single_flight import SingleFlight
+    from aos.reliability.state_machine import State, StateMachine, StateMachineConfig, Transition
+    from aos.reliability.state_machine_instance import StateMachineInstance, TransitionRecord
 
 __all__ = [
     "Backpressure",
@@ -55,7 +57,13 @@ __all__ = [
     "SharedBreakers",
     "SharedRateLimiter",
     "SingleFlight",
+    "State",
+    "StateMachine",
+    "StateMachineConfig",
+    "StateMachineInstance",
     "Throttler",
+    "Transition",
+    "TransitionRecord",
     "idempotency_key",
     "request_key",
 ]
@@ -79,6 +87,8 @@ _HOME = {
     "retry": ("FailureClass", "Retry", "RetryConfig"),
     "shared_breakers": ("SharedBreakers",),
     "single_flight": ("SingleFlight",),
+    "state_machine": ("State", "StateMachine", "StateMachineConfig", "Transition"),
+    "state_machine_instance": ("StateMachineInstance", "TransitionRecord"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

@@ -1,1 +1,1 @@
-"""Tasks: pieces of work that business apps ask for, each seen through by an agent of its own."""
+"""Work seen through by agents of its own: tasks that business apps ask for, and cases on a state machine."""
