@@ -2,6 +2,7 @@
 
 from aos.testing.blobs import MemoryBlobStore
 from aos.testing.bus import MemoryBus
+from aos.testing.chaos import ChaosKind, chaos
 from aos.testing.clock import SeededIds, Timer, VirtualClock
 from aos.testing.crash_kit import crash_test
 from aos.testing.crash_report import CrashReport, Finding
@@ -15,6 +16,7 @@ from aos.testing.topology import agent_topology
 
 __all__ = [
     "Action",
+    "ChaosKind",
     "CrashReport",
     "Effect",
     "ExternalCalls",
@@ -38,6 +40,7 @@ __all__ = [
     "Timer",
     "VirtualClock",
     "agent_topology",
+    "chaos",
     "crash_test",
     "crashes",
 ]
