@@ -10,6 +10,7 @@ import azure.functions as func
 
 from aos.functions import work
 from aos.functions.invocation import invocation_scope
+from aos.functions.pause import pausing
 from aos.functions.process import config
 
 CONNECTION = "ServiceBus"
@@ -20,6 +21,10 @@ Messages = typing.List[func.ServiceBusMessage]  # noqa: UP006  # the worker refu
 
 _names = config().messaging
 triggers = func.Blueprint()
+
+
+def _most_delivered(messages: Messages) -> int:
+    return max((message.delivery_count or 1 for message in messages), default=1)
 
 
 @triggers.function_name("mailbox")
@@ -33,7 +38,7 @@ triggers = func.Blueprint()
 )
 async def mailbox(messages: Messages, context: func.Context) -> None:
     """Wake an agent for the messages in its mailbox."""
-    async with invocation_scope(context):
+    async with invocation_scope(context), pausing(_most_delivered(messages)):
         await work.deliver(messages)
 
 
@@ -48,7 +53,7 @@ async def mailbox(messages: Messages, context: func.Context) -> None:
 )
 async def events(messages: Messages, context: func.Context) -> None:
     """Give topic events to the mailboxes of the agents that subscribed."""
-    async with invocation_scope(context):
+    async with invocation_scope(context), pausing(_most_delivered(messages)):
         await work.route(messages)
 
 
@@ -61,8 +66,36 @@ async def events(messages: Messages, context: func.Context) -> None:
 )
 async def deadletters(message: func.ServiceBusMessage, context: func.Context) -> None:
     """Take what the bus gave up delivering into the dead-letter store."""
-    async with invocation_scope(context):
+    async with invocation_scope(context), pausing(message.delivery_count):
         await work.give_up(message)
+
+
+@triggers.function_name("eventdeadletters")
+@triggers.service_bus_topic_trigger(
+    arg_name="messages",
+    topic_name=_names.events,
+    subscription_name="router/$DeadLetterQueue",
+    connection=CONNECTION,
+    data_type=func.DataType.BINARY,
+    cardinality=func.Cardinality.MANY,
+)
+async def eventdeadletters(messages: Messages, context: func.Context) -> None:
+    """Route the events that could not be routed in time: they wait here until they can."""
+    async with invocation_scope(context), pausing(_most_delivered(messages)):
+        await work.route(messages)
+
+
+@triggers.function_name("requestdeadletters")
+@triggers.service_bus_queue_trigger(
+    arg_name="message",
+    queue_name=f"{_names.requests}/$DeadLetterQueue",
+    connection=CONNECTION,
+    data_type=func.DataType.BINARY,
+)
+async def requestdeadletters(message: func.ServiceBusMessage, context: func.Context) -> None:
+    """Take requests of business apps that could not be answered into the dead-letter store."""
+    async with invocation_scope(context), pausing(message.delivery_count):
+        await work.give_up_request(message)
 
 
 @triggers.function_name("requests")
@@ -74,7 +107,7 @@ async def deadletters(message: func.ServiceBusMessage, context: func.Context) ->
 )
 async def requests(message: func.ServiceBusMessage, context: func.Context) -> None:
     """Answer a business app that speaks Service Bus."""
-    async with invocation_scope(context) as traceparent:
+    async with invocation_scope(context) as traceparent, pausing(message.delivery_count):
         await work.answer(message, traceparent)
 
 

@@ -40,14 +40,13 @@ async def route(messages: Sequence[func.ServiceBusMessage]) -> None:
 
 async def give_up(message: func.ServiceBusMessage) -> None:
     """Put a message the bus would not deliver any more into the dead-letter store."""
-    reason = message.dead_letter_reason or "unknown"
-    description = message.dead_letter_error_description or ""
-    error = TerminalError(
-        f"The bus gave the message up: {reason}. {description}".strip(),
-        code="delivery_failed",
-        details={"reason": reason},
-    )
-    await system().kernel.recover(await _delivery(message), error)
+    await system().kernel.recover(await _delivery(message), _given_up(message))
+
+
+async def give_up_request(message: func.ServiceBusMessage) -> None:
+    """Put a request that could not be answered into the dead-letter store."""
+    delivery = await _delivery(message)
+    await system().kernel.dead_letters.add_unreadable(delivery.body, _given_up(message), at=delivery.enqueued)
 
 
 async def answer(message: func.ServiceBusMessage, traceparent: str | None) -> None:
@@ -68,6 +67,16 @@ async def beat() -> None:
     await running.heartbeat.beat()
     await running.declarations.refresh()
     await running.alarm.ring()
+
+
+def _given_up(message: func.ServiceBusMessage) -> TerminalError:
+    reason = message.dead_letter_reason or "unknown"
+    description = message.dead_letter_error_description or ""
+    return TerminalError(
+        f"The bus gave the message up: {reason}. {description}".strip(),
+        code="delivery_failed",
+        details={"reason": reason},
+    )
 
 
 async def _delivery(message: func.ServiceBusMessage) -> Delivery:

@@ -16,6 +16,8 @@ FUNCTIONS = {
     "mailbox",
     "events",
     "deadletters",
+    "eventdeadletters",
+    "requestdeadletters",
     "requests",
     "maintenance",
     "heartbeat",
@@ -53,6 +55,8 @@ def test_every_function_is_indexed_by_name() -> None:
     assert triggers["mailbox"]["dataType"].lower() == "binary"
     assert (triggers["events"]["topicName"], triggers["events"]["subscriptionName"]) == ("agent-events", "router")
     assert triggers["deadletters"]["queueName"] == "agent-inbox/$DeadLetterQueue"
+    assert triggers["eventdeadletters"]["subscriptionName"] == "router/$DeadLetterQueue"
+    assert triggers["requestdeadletters"]["queueName"] == "aos-requests/$DeadLetterQueue"
     assert triggers["requests"]["queueName"] == "aos-requests"
     assert triggers["maintenance"]["schedule"] == "0 */30 * * * *"
     assert triggers["heartbeat"]["runOnStartup"] is True
