@@ -33,10 +33,6 @@ class RollbackRequest(BaseModel):
     reason: str = ""
 
 
-class TimeoutNotice(BaseModel):
-    version: int
-
-
 class StateMachineAgent(Agent[MachineProgress]):
     """An agent that goes through a machine.
 
@@ -87,7 +83,7 @@ class StateMachineAgent(Agent[MachineProgress]):
         await self.entered(turn, instance)
         state.note_version(instance, keep=self.max_snapshots)
         turn.record("machine.started", state=instance.current_state, version=state.version)
-        self._watch(turn, state, instance)
+        self._watch(turn, instance)
         return self._answer(state, instance, moved=True)
 
     async def take_event(self, turn: Turn, state: MachineProgress, data: dict[str, Any] | None) -> dict[str, Any]:
@@ -115,19 +111,17 @@ class StateMachineAgent(Agent[MachineProgress]):
             version=state.version,
             reason=request.reason,
         )
-        self._watch(turn, state, instance)
+        self._watch(turn, instance)
         return self._answer(state, instance, moved=True)
 
     @on(TIMEOUT)
-    async def time_out(self, turn: Turn, state: MachineProgress, notice: TimeoutNotice) -> None:
+    async def time_out(self, turn: Turn, state: MachineProgress, _: Any) -> None:
         instance = state.begun(turn.agent)
-        if notice.version != state.version:
-            return
         old, since = instance.current_state, instance.state_entered_at
         event = self.machine.check_timeout(instance, now=turn.now)
         if event is None:
             # The clock of the host may be behind that of the bus.
-            self._watch(turn, state, instance)
+            self._watch(turn, instance)
         elif instance.state_entered_at != since:
             await self._moved(turn, state, instance, old, event)
         else:
@@ -146,14 +140,14 @@ class StateMachineAgent(Agent[MachineProgress]):
             event=event,
             version=state.version,
         )
-        self._watch(turn, state, instance)
+        self._watch(turn, instance)
 
-    def _watch(self, turn: Turn, state: MachineProgress, instance: StateMachineInstance) -> None:
+    def _watch(self, turn: Turn, instance: StateMachineInstance) -> None:
         due = self.machine.due_at(instance)
         if due is None:
             turn.forget(_REMINDER)
         else:
-            turn.remind(_REMINDER, TIMEOUT, {"version": state.version}, at=due)
+            turn.remind(_REMINDER, TIMEOUT, at=due)
 
     def _answer(self, state: MachineProgress, instance: StateMachineInstance, *, moved: bool) -> dict[str, Any]:
         return {

@@ -124,12 +124,13 @@ class Counter(Agent[Total]):
 
 # What waits on the virtual clock would wait for ever here: nobody moves it while an operation is under way.
 @pytest.mark.parametrize("kind", sorted({*ChaosKind} - {k for k in ChaosKind if k.endswith(("latency", "delay"))}))
-@pytest.mark.parametrize("at", [1, 2, 3])
-async def test_a_system_comes_through_it_with_every_message_counted_once(kind: ChaosKind, at: int) -> None:
+async def test_a_system_comes_through_it_with_every_message_counted_once(kind: ChaosKind) -> None:
     world = CrashWorld(
         lambda _: Counter(), Scenario().send("counter", "add", {"n": 2}).send("counter", "add", {"n": 3})
     )
-    await world.run(FaultPlan(*chaos(kind, at=at)))
+    plan = FaultPlan(*(fault for fault in chaos(kind) if fault.on != "blobs"))
+    await world.run(plan)
+    assert plan.spent
     finished = await world.finished()
     assert finished.states["counter"] == finished.states["counter:log"] == {"n": 5}
     assert finished.dead_letters == ()
