@@ -58,6 +58,9 @@ class Route(BaseModel):
         restart_stream: A stream that broke off underway is begun again with another model, which the caller sees.
         degraded: What may be given when everything failed.
         cache_seconds: How old an answer to the identical prompt may be; None asks afresh.
+        similar: With `cache_seconds`, the answer to a prompt that is alike may serve too: how alike at least, as the
+            cosine of the embeddings of the last messages (0.85 is usual). Costs an embedding a call.
+        embedding_model: Who embeds for `similar`: `openai/text-embedding-3-small`.
         share_identical: Identical calls at the same time share one answer. Goes without saying with a cache.
     """
 
@@ -81,6 +84,8 @@ class Route(BaseModel):
     restart_stream: bool = False
     degraded: Degraded = Degraded()
     cache_seconds: float | None = Field(default=None, gt=0)
+    similar: float | None = Field(default=None, gt=0, le=1)
+    embedding_model: str | None = None
     share_identical: bool = False
 
     def over(self, defaults: Route) -> Route:

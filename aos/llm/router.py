@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from aos.llm.request import EmbeddingRequest, ModelRequest
 from aos.llm.response import Delta, EmbeddingResponse, ModelResponse, ReasoningDelta, StreamEnd, TextDelta
 from aos.llm.route import CallContext, Route
 from aos.llm.router_settings import RouterSettings
+from aos.llm.similar_prompts import SimilarPrompts, question, without_question
 from aos.llm.spending import SpendingLog
 from aos.llm.statistics import Statistics
 from aos.llm.strategies import Circumstances, Ranked, order, strategy_of
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", ModelResponse, EmbeddingResponse)
 _NOBODY_IN_PARTICULAR = CallContext()
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,7 @@ class ModelRouter:
         self.budgets: Budgets | None = None
         if self.settings.budgets:
             self.budgets = Budgets(self.settings.budgets, ledger, self.clock, self.ids)
+        self._prompts = SimilarPrompts(self.settings.cache_entries)
         self.cache = AnswerCache(self.clock, tables, entries=self.settings.cache_entries)
         self.spending: SpendingLog | None = None
         if self.settings.record_spending and tables is not None:
@@ -241,9 +245,15 @@ class ModelRouter:
                 return Answered(hit)
 
         async def work() -> Answered:
+            vector = await self._embedded(request, route, context, ends)
+            hit = await self._similar(request, route, vector)
+            if hit is not None:
+                return Answered(hit)
             answered = await self._ask(request, route, context, ends)
             if route.cache_seconds is not None:
                 await self.cache.put(key, answered.response)
+            if vector is not None:
+                self._prompts.add(cache_key(without_question(request), route), vector, key)
             return answered
 
         try:
@@ -260,6 +270,30 @@ class ModelRouter:
             return await self._ask(request, route, context, ends)
         self.statistics.cached += 1
         return Answered(hit)
+
+    async def _embedded(
+        self, request: ModelRequest, route: Route, context: CallContext, ends: float
+    ) -> tuple[float, ...] | None:
+        """The vector of what is asked, where prompts that are alike may share answers. Without one nothing is lost."""
+        if route.similar is None or route.cache_seconds is None or not question(request):
+            return None
+        embedder = Route(models=(route.embedding_model,) if route.embedding_model else ())
+        try:
+            found = await self.embed(
+                EmbeddingRequest(inputs=(question(request),), purpose="query"), embedder, context=context, deadline=ends
+            )
+        except ModelError as error:
+            _log.warning("Prompts are not compared: %s", error.message)
+            return None
+        return found.vectors[0]
+
+    async def _similar(
+        self, request: ModelRequest, route: Route, vector: tuple[float, ...] | None
+    ) -> ModelResponse | None:
+        if vector is None or route.similar is None or route.cache_seconds is None:
+            return None
+        key = self._prompts.find(cache_key(without_question(request), route), vector, route.similar)
+        return None if key is None else await self._cached(request, key, route.cache_seconds)
 
     async def _cached(self, request: ModelRequest, key: str, seconds: float) -> ModelResponse | None:
         stored = await self.cache.get(key, seconds)

@@ -64,6 +64,7 @@ class Script:
     clock: VirtualClock
     plays: dict[str, list[Play]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    vectors: dict[str, tuple[float, ...]] = field(default_factory=dict)
     seen: list[Seen] = field(default_factory=list)
     closed: int = 0
     begun: asyncio.Event = field(default_factory=asyncio.Event)
@@ -115,7 +116,7 @@ class Script:
     ) -> EmbeddingResponse:
         await self._next(profile, model, request, times)
         return EmbeddingResponse(
-            vectors=tuple((1.0, 0.0) for _ in request.inputs),
+            vectors=tuple(self.vectors.get(text, (1.0, 0.0)) for text in request.inputs),
             usage=Usage(input_tokens=10),
             provider=profile.id,
             model=model,

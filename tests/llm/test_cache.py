@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from aos.kernel.errors import StoreUnavailable
 from aos.llm import errors as e
 from aos.llm.answer_cache import cache_key
+from aos.llm.provider import Capabilities, ModelProfile
 from aos.llm.request import ModelRequest, ResponseFormat
 from aos.llm.response import ModelResponse
 from aos.llm.route import Degraded, Route
@@ -172,3 +173,49 @@ async def test_whoever_waits_for_an_identical_call_keeps_the_deadline() -> None:
     with pytest.raises(asyncio.CancelledError):
         await first
     assert scene.script.asked == ["a"]
+
+
+ALIKE = Route(models=("chat",), cache_seconds=60, similar=0.85, embedding_model="vectors/small")
+TEXTS: dict[str, tuple[float, ...]] = {
+    "What is the capital of France?": (1.0, 0.0),
+    "Name France's capital.": (0.9, 0.3),
+    "Who wrote Faust?": (0.1, 1.0),
+}
+
+
+def library() -> Any:
+    embedder = ModelProfile(id="small", capabilities=Capabilities(chat=False, embeddings=True))
+    scene = stage(
+        profile("chat", "chat"), profile("vectors", embedder, default_embedding_model="small"), chat=[said("Paris")]
+    )
+    scene.script.vectors = TEXTS
+    return scene
+
+
+async def test_a_prompt_that_means_the_same_gets_the_same_answer_where_that_was_allowed() -> None:
+    scene = library()
+    first, alike, other = (ModelRequest.ask(text, max_tokens=100) for text in TEXTS)
+    assert (await scene.router.complete(first, ALIKE)).text == "Paris"
+    hit = await scene.router.complete(alike, ALIKE)
+    assert (hit.text, hit.cached, hit.cost and hit.cost.usd) == ("Paris", True, 0.0)
+    assert not (await scene.router.complete(other, ALIKE)).cached
+    assert scene.script.asked.count("chat") == 2
+
+
+async def test_another_system_prompt_or_a_higher_bar_is_another_answer() -> None:
+    scene = library()
+    first, alike, _ = TEXTS
+    await scene.router.complete(ModelRequest.ask(first, system="Be brief."), ALIKE)
+    assert not (await scene.router.complete(ModelRequest.ask(alike, system="Be long."), ALIKE)).cached
+    strict = ALIKE.model_copy(update={"similar": 0.99})
+    assert not (await scene.router.complete(ModelRequest.ask(alike, system="Be brief."), strict)).cached
+
+
+async def test_an_answer_too_old_does_not_serve_and_an_embedder_that_fails_costs_nothing_but_the_saving() -> None:
+    scene = library()
+    first, alike, _ = TEXTS
+    await scene.router.complete(ModelRequest.ask(first), ALIKE)
+    scene.clock.advance(61)
+    assert not (await scene.router.complete(ModelRequest.ask(alike), ALIKE)).cached
+    scene.script.plays["vectors"] = [e.AuthenticationFailed("No.")] * 3
+    assert not (await scene.router.complete(ModelRequest.ask("Anything?"), ALIKE)).cached
