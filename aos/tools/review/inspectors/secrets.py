@@ -24,7 +24,8 @@ _PUBLIC = frozenset(("0011cc25eb4320717494d2703e8cba85743e71b500283c21c8b8814799
 
 def inspect(root: str, files: list[str]) -> dict[str, Any]:
     """What was found: `type` as detect-secrets calls it, `line`, and `evidence`, the line without the value."""
-    names: list[str] = [detector.__name__ for detector in get_mapping_from_secret_type_to_class().values()]
+    plugins: dict[str, Any] = get_mapping_from_secret_type_to_class()
+    names: list[str] = [plugin.__name__ for plugin in plugins.values()]
     detectors = [{"name": name} for name in names if name not in _UNWANTED]
     with transient_settings({"plugins_used": detectors}), tempfile.TemporaryDirectory() as folder:
         return each_file(root, files, lambda path, text: _secrets(Path(root, path), text, Path(folder)))
