@@ -105,6 +105,11 @@ def test_local_settings_are_not_in_git() -> None:
     assert (ROOT / "local.settings.example.json").is_file()
 
 
+def test_declared_agents_are_deployed() -> None:
+    ignored = (ROOT / ".funcignore").read_text().splitlines()
+    assert not {"*.md", "agents", "*.agent.md"} & set(ignored)
+
+
 def test_every_term_of_the_glossary_has_its_module() -> None:
     import importlib
     import re
