@@ -3,7 +3,10 @@
 import asyncio
 import typing
 
+import azure.functions as func
 from azurefunctions.extensions.http.fastapi import Request, Response, StreamingResponse
+
+from aos.functions.invocation import invocation_scope
 
 App = typing.Callable[..., typing.Awaitable[None]]
 
@@ -11,13 +14,15 @@ App = typing.Callable[..., typing.Awaitable[None]]
 def handler(app: typing.Callable[[], App]) -> typing.Callable[..., typing.Any]:
     """An HTTP function that runs the ASGI app `app` gives, and streams what it sends."""
 
-    async def http(req: Request) -> Response:
-        return await _run(app(), req)
+    async def http(req: Request, context: func.Context) -> Response:
+        async with invocation_scope(context):
+            return await stream(app(), req)
 
     return http
 
 
-async def _run(app: App, req: Request) -> Response:
+async def stream(app: App, req: Request) -> Response:
+    """Run an ASGI app on a request; the response goes out as the app sends it. Leaving it early ends the app."""
     messages: asyncio.Queue[typing.MutableMapping[str, typing.Any] | None] = asyncio.Queue(maxsize=16)
 
     async def produce() -> None:

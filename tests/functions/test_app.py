@@ -70,6 +70,13 @@ def test_queue_names_come_from_the_configuration() -> None:
     assert run(code, AOS_MESSAGING_REQUESTS="other-requests").strip() == "['other-requests']"
 
 
+@pytest.mark.parametrize(("streaming", "request_type"), [("false", "HttpRequest"), ("true", "Request")])
+def test_the_bridge_is_the_one_the_setting_names(streaming: str, request_type: str) -> None:
+    code = "import function_app, typing; f = {f.get_function_name(): f for f in function_app.app.get_functions()}; "
+    code += "print(typing.get_type_hints(f['http'].get_user_function())['req'].__name__, len(f))"
+    assert run(code, AOS_API_STREAMING=streaming).split() == [request_type, str(len(FUNCTIONS))]
+
+
 def test_importing_the_app_loads_no_azure_client_no_web_framework_and_no_agent() -> None:
     heavy = "['azure.servicebus', 'azure.storage', 'azure.data', 'azure.identity', 'azure.keyvault', 'aiohttp', "
     heavy += "'fastapi', 'starlette', 'httpx', 'agents', 'bandit', 'opentelemetry']"
