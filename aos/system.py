@@ -31,6 +31,7 @@ from aos.messaging.requests import RequestDesk, Services
 from aos.storage.artifacts import Artifacts
 from aos.storage.documents import Documents
 from aos.telemetry.heartbeat import Heartbeat
+from aos.telemetry.redaction import redact_text
 from aos.workflows.task_agent import TaskAgent
 from aos.workflows.task_index import TaskIndex
 from aos.workflows.tasks import Tasks
@@ -238,7 +239,7 @@ class AgentOperatingSystem:
         except TimeoutError:
             return {"status": "unhealthy", "error": f"no answer within {_PATIENCE:g} seconds"}
         except Exception as error:  # noqa: BLE001  # whatever is wrong is the answer
-            return {"status": "unhealthy", "error": str(error)}
+            return {"status": "unhealthy", "error": redact_text(str(error))}
         return {"status": "healthy", "ms": round((self.adapters.clock.monotonic() - started) * 1000, 2)}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
 
-from aos.kernel.errors import SettingMissing
+from aos.kernel.errors import SettingMissing, TerminalError
 from aos.llm.request import ModelRequest
 from aos.llm.response import ModelResponse
 from aos.llm.route import CallContext, Route
@@ -96,7 +96,7 @@ def from_record(request: ModelRequest, record: dict[str, Any]) -> ModelResponse:
     """The answer that was recorded, with its structure validated anew.
 
     Raises:
-        ValueError: it does not fit the request's structure, which must have changed since.
+        TerminalError: it does not fit the request's structure, which must have changed since.
     """
     response = ModelResponse.model_validate(record["response"])
     wanted = request.response_format
@@ -105,7 +105,11 @@ def from_record(request: ModelRequest, record: dict[str, Any]) -> ModelResponse:
     try:
         return response.model_copy(update={"parsed": parse(wanted, response.text)})
     except Mismatch as mismatch:
-        raise ValueError(f"The recorded answer is not a {wanted.name!r} any more: {mismatch.mistakes}") from mismatch
+        raise TerminalError(
+            f"The recorded answer is not a {wanted.name!r} any more: {mismatch.mistakes}. The structure changed while "
+            "the message was retried; resubmit it under a new id.",
+            code="recorded_answer_does_not_fit",
+        ) from mismatch
 
 
 def _call_key(turn: ThinkingTurn, name: str, request: ModelRequest) -> str:

@@ -183,6 +183,8 @@ async def test_health_looks_and_says_what_is_wrong(world: MemorySystem, api: htt
     assert (await api.get("/api/v1/ready")).json()["status"] == "not_ready"
     status = await api.get("/api/v1/system/status")
     assert (status.status_code, status.json()["status"]) == (503, "degraded")
+    assert "Down" in status.json()["components"]["bus"]["error"]
+    assert "abcdef" not in status.text
 
 
 async def test_seed_routes_answer_in_their_shapes(api: httpx.AsyncClient) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from aos.kernel.errors import InfrastructureError, RetryableError, SettingMissing
+from aos.kernel.errors import InfrastructureError, RetryableError, SettingMissing, TerminalError
 from aos.kernel.turn import Turn
 from aos.llm import errors as e
 from aos.llm.budgets import Budget
@@ -16,7 +16,7 @@ from aos.llm.request import ModelRequest, ResponseFormat
 from aos.llm.response import ModelResponse
 from aos.llm.route import Route
 from aos.llm.router_settings import RouterSettings
-from aos.llm.thinking import think
+from aos.llm.thinking import from_record, think
 from tests.kernel.world import Script, World
 from tests.llm.scripted import Stage, profile, said, stage
 
@@ -165,3 +165,15 @@ async def test_without_a_router_it_says_what_to_set() -> None:
             await think(turn, None, "Hello")
 
     await give_to(stage(), run)
+
+
+def test_a_recorded_answer_that_fits_no_more_is_given_up_and_not_retried() -> None:
+    class Stricter(BaseModel):
+        good: bool
+        reason: str
+
+    recorded = {"response": said('{"good": true}').model_dump(mode="json"), "tries": []}
+    request = ModelRequest.ask("Good?", response_format=ResponseFormat.of(Stricter))
+    with pytest.raises(TerminalError, match="resubmit it under a new id") as caught:
+        from_record(request, recorded)
+    assert caught.value.code == "recorded_answer_does_not_fit"
