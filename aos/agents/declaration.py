@@ -113,6 +113,7 @@ class Declaration(BaseModel):
         domain: Of its knowledge; also the name of its adapter.
         model: The chain of models, as in `Route.models`; empty for the system's own.
         tools: Names of the tools it is granted.
+        permissions: What it is allowed to, for tools that require permissions.
         mcp_tools: Tools of MCP servers that are meant for it, as an agent registry says.
         triggers: What wakes it beside `agent.query`.
         publish: Topic under which it publishes what it answers to its triggers.
@@ -137,6 +138,7 @@ class Declaration(BaseModel):
     domain: str | None = None
     model: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
+    permissions: tuple[str, ...] = ()
     mcp_tools: tuple[ToolGrant, ...] = ()
     triggers: tuple[Trigger, ...] = ()
     publish: str | None = Field(default=None, min_length=1, max_length=200)

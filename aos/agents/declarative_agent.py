@@ -81,6 +81,7 @@ class DeclarativeAgent(Agent[Remembered]):
         self.policy = AgentPolicy(message_timeout=declaration.limits.seconds + 30)
         self.wakes = declaration.wakes
         self.tools = declaration.tools
+        self.permissions = declaration.permissions
         super().__init__()
 
     @property

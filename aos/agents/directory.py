@@ -186,6 +186,7 @@ def _described(address: str, behaviour: Agent[Any] | None) -> dict[str, Any]:
         "name": behaviour.name or behaviour.type,
         "purpose": behaviour.purpose,
         "capabilities": list(behaviour.capabilities),
+        "permissions": list(behaviour.permissions),
         "messages": behaviour.message_types,
         "registered": True,
     }

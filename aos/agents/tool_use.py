@@ -45,10 +45,12 @@ class ToolUse:
 
     Attributes:
         tools: Those it is granted: tools, or names of registered ones.
+        permissions: What it is allowed to. A tool that requires more is neither offered to a model nor called.
         guardrail: What holds once content from outside has entered a turn.
     """
 
     tools: tuple[Tool | str, ...] = ()
+    permissions: tuple[str, ...] = ()
     guardrail: Guardrail = Guardrail()
     surroundings: Surroundings
 
@@ -59,7 +61,7 @@ class ToolUse:
             NotFound: a grant names a tool that nobody registered.
         """
         registry = self.surroundings.tools
-        return Toolbox(turn, registry.granted(self.tools), registry, self.guardrail)
+        return Toolbox(turn, registry.granted(self.tools), registry, self.guardrail, frozenset(self.permissions))
 
     async def take_tool_message(self, turn: Turn) -> bool:
         """Deal with a message about an earlier call; False if it is another kind of message."""

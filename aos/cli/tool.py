@@ -17,7 +17,7 @@ def tools() -> None:
 
 @app.command("list")
 def list_tools(url: Url = None, key: Key = None, as_json: Json = False) -> None:
-    """List the tools, what a call does to the world, and to whom they are granted."""
+    """List the tools, what a call does to the world, what it requires, and to whom they are granted."""
     found = call(url, key, lambda client: client.get("/tools"), as_json=as_json)
     if as_json:
         print_json(found)
@@ -27,10 +27,13 @@ def list_tools(url: Url = None, key: Key = None, as_json: Json = False) -> None:
             "name": row["name"],
             "effect": row["effect"],
             "risk": row["risk"],
-            "granted to": ", ".join(row["granted_to"]) or None,
+            "requires": ", ".join(row["required_permissions"]) or None,
+            "granted to": ", ".join([*row["granted_to"], *(f"{a} (not permitted)" for a in row["not_permitted"])])
+            or None,
             "calls": row["statistics"]["calls"],
             "failures": row["statistics"]["failures"],
         }
         for row in found["tools"]
     ]
-    print_rows(rows, ("name", "effect", "risk", "granted to", "calls", "failures"), empty="There are no tools.")
+    columns = ("name", "effect", "risk", "requires", "granted to", "calls", "failures")
+    print_rows(rows, columns, empty="There are no tools.")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         ToolDenied,
         ToolFailed,
         ToolNotGranted,
+        ToolNotPermitted,
         ToolRefused,
         ToolTimedOut,
     )
@@ -38,6 +39,7 @@ __all__ = [
     "ToolDenied",
     "ToolFailed",
     "ToolNotGranted",
+    "ToolNotPermitted",
     "ToolRefused",
     "ToolRegistry",
     "ToolTimedOut",
@@ -57,6 +59,7 @@ _HOME = {
         "ToolDenied",
         "ToolFailed",
         "ToolNotGranted",
+        "ToolNotPermitted",
         "ToolRefused",
         "ToolTimedOut",
     ),

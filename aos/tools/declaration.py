@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -112,6 +112,10 @@ class Tool:
     def parameters(self) -> dict[str, Any]:
         """JSON Schema of the arguments."""
         return self.arguments.model_json_schema()
+
+    def missing(self, permissions: Collection[str]) -> list[str]:
+        """What a caller with these permissions lacks to use it."""
+        return [permission for permission in self.permissions if permission not in permissions]
 
     def row(self) -> dict[str, Any]:
         """The tool as lists of tools show it."""

@@ -10,8 +10,9 @@
     ├── ToolRefused        the tool will not do it, however often it is asked
     ├── CallDiverged       a message that came back made another call than before
     └── PermissionDenied
-        ├── ToolNotGranted the agent was not given this tool
-        └── ToolDenied     the guardrail or a person said no
+        ├── ToolNotGranted   the agent was not given this tool
+        ├── ToolNotPermitted it has the tool, but lacks a permission the tool requires
+        └── ToolDenied       the guardrail or a person said no
     NeedsAnswer
     ├── ApprovalNeeded     a person must allow the call
     └── OutcomeUnknown     nobody knows whether an irreversible call was done; a person must look
@@ -46,6 +47,10 @@ class CallDiverged(TerminalError):
 
 class ToolNotGranted(PermissionDenied):
     code = "tool_not_granted"
+
+
+class ToolNotPermitted(PermissionDenied):
+    code = "tool_not_permitted"
 
 
 class ToolDenied(PermissionDenied):

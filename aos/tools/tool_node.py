@@ -6,7 +6,7 @@ There is no turn here, so nothing is journaled: only tools whose calls may be re
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from aos.kernel.errors import AosError, NotAllowedNow, NotFound
 from aos.tools.attempt import Attempt
 from aos.tools.declaration import Tool
-from aos.tools.errors import ToolTimedOut
+from aos.tools.errors import ToolNotPermitted, ToolTimedOut
 from aos.tools.node import NodeResult, NodeTask
 from aos.tools.registry import ToolRegistry
 
@@ -55,11 +55,15 @@ class ToolNode:
     Args:
         registry: The tools.
         timeout: Seconds a call may take in all, unless its task says otherwise.
+        permissions: What whoever uses the node is allowed to; a tool that requires more is not called.
     """
 
-    def __init__(self, registry: ToolRegistry | None = None, *, timeout: float = 2.0) -> None:
+    def __init__(
+        self, registry: ToolRegistry | None = None, *, timeout: float = 2.0, permissions: Collection[str] = ()
+    ) -> None:
         self.registry = registry or ToolRegistry()
         self._timeout = timeout
+        self._permissions = frozenset(permissions)
 
     def register_tool(self, tool: Tool) -> None:
         """Add a tool. Raises `AlreadyExists` where its name is taken."""
@@ -97,6 +101,9 @@ class ToolNode:
                 raise NotAllowedNow(
                     f"Tool {tool.name!r} is {tool.effect}: call it in a turn, where calls are journaled."
                 )
+            missing = tool.missing(self._permissions)
+            if missing:
+                raise ToolNotPermitted(f"Tool {tool.name!r} requires {', '.join(missing)}, which this node lacks.")
             result = await self._run(tool, task)
         except NotFound as error:
             return ToolResult(success=False, error=f"Tool {task.tool!r} not found", error_type=error.code)

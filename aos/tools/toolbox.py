@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from aos.kernel.turn import Turn
 from aos.tools.attempt import Attempt
 from aos.tools.calls import Call, Record, digest, outcome_error
 from aos.tools.declaration import Tool
-from aos.tools.errors import ApprovalNeeded, ToolDenied, ToolNotGranted
+from aos.tools.errors import ApprovalNeeded, ToolDenied, ToolNotGranted, ToolNotPermitted
 from aos.tools.guardrail import Guardrail, Judgement
 from aos.tools.registry import ToolRegistry
 from aos.tools.reservations import open_calls, undo_all
@@ -43,19 +43,28 @@ class Toolbox:
         tools: The allow-list, by name.
         registry: Where calls are counted, and what they are made with.
         guardrail: What holds once content from outside has entered the turn.
+        permissions: What the agent is allowed to; a tool that requires more is not offered and not called.
     """
 
-    def __init__(self, turn: Turn, tools: Mapping[str, Tool], registry: ToolRegistry, guardrail: Guardrail) -> None:
+    def __init__(
+        self,
+        turn: Turn,
+        tools: Mapping[str, Tool],
+        registry: ToolRegistry,
+        guardrail: Guardrail,
+        permissions: Collection[str] = (),
+    ) -> None:
         self._turn = turn
         self._tools = tools
         self._registry = registry
         self._guardrail = guardrail
+        self._permissions = permissions
         self._bench = registry.bench
 
     @property
     def tools(self) -> list[Tool]:
-        """The tools there are for this agent."""
-        return list(self._tools.values())
+        """The tools this agent was granted and has the permissions for."""
+        return [tool for tool in self._tools.values() if not tool.missing(self._permissions)]
 
     async def call(self, name: str, /, **arguments: Any) -> Any:
         """Call a tool; its result as JSON. On a message that comes back, what it brought before.
@@ -66,6 +75,7 @@ class Toolbox:
 
         Raises:
             ToolNotGranted: the agent was not given it.
+            ToolNotPermitted: the agent lacks a permission that it requires.
             InvalidInput: an argument is wrong.
             ToolDenied: the guardrail or a person said no.
             ApprovalNeeded, OutcomeUnknown: the message is set aside until a person has answered.
@@ -100,7 +110,7 @@ class Toolbox:
     async def _observation(self, name: str, arguments: Mapping[str, Any], labels: frozenset[str]) -> Observation:
         try:
             record = await self._take(name, arguments, labels, last=True)
-        except (ToolNotGranted, ToolDenied, InvalidInput) as error:
+        except (ToolNotGranted, ToolNotPermitted, ToolDenied, InvalidInput) as error:
             return Observation(False, error=error.to_json())
         if record["outcome"] == "done":
             return Observation(True, record["result"])
@@ -129,6 +139,14 @@ class Toolbox:
         if tool is None:
             granted = ", ".join(sorted(self._tools)) or "none"
             raise ToolNotGranted(f"Agent {self._turn.agent!r} was not granted tool {name!r}. It has: {granted}.")
+        missing = tool.missing(self._permissions)
+        if missing:
+            self._turn.record("tool.not_permitted", tool=name, missing=missing)
+            raise ToolNotPermitted(
+                f"Agent {self._turn.agent!r} may not use tool {name!r}: it lacks {', '.join(missing)}. Add that to the "
+                "`permissions` of the agent, if it should.",
+                details={"tool": name, "missing": missing},
+            )
         return tool
 
     def _attempt(self, tool: Tool, model: BaseModel, key: str) -> Attempt:

@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
+from aos.agents import Agent
 from aos.api.access import system_of
 
 router = APIRouter(tags=["tools"])
@@ -13,11 +14,22 @@ router = APIRouter(tags=["tools"])
 
 @router.get("/tools")
 async def tools(request: Request) -> dict[str, Any]:
-    """The tools of this host: their schemas, the agents they are granted to, and statistics since the host began."""
+    """The tools of this host: their schemas, the agents they are granted to, and statistics since the host began.
+
+    An agent that was granted a tool and lacks a permission for it stands under `not_permitted` instead.
+    """
     registry = system_of(request).registry
-    granted: dict[str, list[str]] = {}
+    granted: dict[str, list[Agent[Any]]] = {}
     for agent in registry:
         for tool in agent.tools:
-            granted.setdefault(tool if isinstance(tool, str) else tool.name, []).append(agent.type)
+            granted.setdefault(tool if isinstance(tool, str) else tool.name, []).append(agent)
     rows = registry.surroundings.tools.rows()
-    return {"tools": [{**row, "granted_to": sorted(granted.get(row["name"], []))} for row in rows]}
+    return {"tools": [{**row, **_holders(row, granted.get(row["name"], []))} for row in rows]}
+
+
+def _holders(row: dict[str, Any], agents: list[Agent[Any]]) -> dict[str, list[str]]:
+    required = set(row["required_permissions"])
+    return {
+        "granted_to": sorted(agent.type for agent in agents if required <= set(agent.permissions)),
+        "not_permitted": sorted(agent.type for agent in agents if not required <= set(agent.permissions)),
+    }
