@@ -70,6 +70,15 @@ def test_agents_are_listed_written_to_and_read(terminal: Terminal) -> None:
     assert "No turns yet" in terminal("agent", "journal", "boss").stdout
 
 
+def test_what_came_from_outside_is_labelled(terminal: Terminal) -> None:
+    words = ("agent", "send", "counter", "counter.add", '{"by": 3}')
+    terminal(*words, "--label", "untrusted:web", "--label", "internal")
+    [entry] = terminal.json("agent", "journal", "counter")["entries"]
+    assert entry["received"][0]["message"]["labels"] == "internal untrusted:web"
+    refused = terminal(*words, "--label", "No Label", code=1)
+    assert "cannot be a label" in refused.output
+
+
 def test_tasks_are_submitted_listed_shown_and_cancelled(terminal: Terminal) -> None:
     assert "There are no tasks" in terminal("task", "list").stdout
     task = terminal.json("task", "submit", "work", "thing", "--title", "Do it", "--idempotency-key", "k")
