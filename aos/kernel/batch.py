@@ -30,8 +30,10 @@ from aos.kernel.errors import (
 from aos.kernel.head import Head
 from aos.kernel.json_text import to_bytes
 from aos.kernel.message import Message, format_time
+from aos.kernel.order import DRAIN
 from aos.kernel.outgoing import awaits_answer, to_mailbox
 from aos.kernel.ports import Ids
+from aos.kernel.rows import MOST_BYTES, MOST_ROWS, Rows, StoredRows
 from aos.kernel.steps import StepJournal
 from aos.kernel.turn import (
     ERROR_TYPE,
@@ -44,6 +46,8 @@ from aos.kernel.turn import (
 )
 
 REMINDER_SUBJECT = "reminder:"
+_MOST_ROOM = 98
+"""Operations of a transaction that are not the head and the journal entry."""
 
 
 @dataclass(slots=True)
@@ -73,12 +77,14 @@ class Batch:
         scope: TurnScope,
         ids: Ids,
         make_steps: Callable[[Message], StepJournal],
+        rows: StoredRows,
     ) -> None:
         self._behaviour = behaviour
         self._policy = behaviour.policy
         self._scope = scope
         self._ids = ids
         self._make_steps = make_steps
+        self._rows = rows
         self.before = json.loads(head.state) if head.version else {}
         self.head = replace(
             head,
@@ -93,6 +99,12 @@ class Batch:
         self.effects = Effects()
         self.outcomes: list[Outcome] = []
         self.finished_steps: set[str] = set()
+
+    def is_full(self, held: int) -> bool:
+        """Whether one more message might not fit the transaction, which has `held` operations for held messages."""
+        rows = self.effects.rows
+        size = sum(row.size for row in rows.values())
+        return len(rows) + held + MOST_ROWS + DRAIN + 1 > _MOST_ROOM or size > MOST_BYTES
 
     async def handle(self, message: Message) -> Outcome:
         """Deal with one message; never raises for what the message or the agent did wrong."""
@@ -169,6 +181,7 @@ class Batch:
             json.loads(self.head.state),
             effects=effects,
             steps=steps,
+            rows=Rows(self._rows, self._scope.agent, self.effects.rows, effects.rows),
             request=request,
             first_number=len(self.effects.outgoing),
             pending=self.head.pending | self.effects.asked,
@@ -282,6 +295,7 @@ class Batch:
             {},
             effects=effects,
             steps=steps,
+            rows=Rows(self._rows, self._scope.agent, self.effects.rows, effects.rows),
             request=None,
             first_number=len(self.effects.outgoing),
             pending={},

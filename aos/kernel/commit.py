@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from aos.kernel import patch
+from aos.kernel import patch, rows
 from aos.kernel.batch import Batch
 from aos.kernel.errors import CommitAmbiguous, Conflict
 from aos.kernel.head import Head
@@ -54,9 +54,11 @@ class Committer:
         journal_row, journal_packed = entry.seal(head.chain)
         head.chain = entry.hash
         head_row, packed = head.encode()
-        await self._spill([journal_packed, *packed])
+        changes = batch.effects.rows
+        await self._spill([journal_packed, *packed, *(row.packed for row in changes.values() if row.packed)])
         first: Operation = Replace(head_row, previous_etag) if previous_etag else Insert(head_row)
         operations: list[Operation] = [first, Insert(journal_row), *held.operations()]
+        operations += rows.operations(head.agent, changes)
         steps = sorted(batch.finished_steps)
         room = _MOST_OPERATIONS - len(operations)
         operations += [Delete(head.agent, row) for row in steps[:room]]
@@ -80,10 +82,10 @@ class Committer:
             if part.blob:
                 await self._blobs.put(part.blob[0], part.blob[1])
 
-    async def _clear(self, agent: str, rows: list[str]) -> None:
+    async def _clear(self, agent: str, keys: list[str]) -> None:
         """Steps that did not fit the transaction: their message is done, nobody looks for them again."""
-        for start in range(0, len(rows), _MOST_OPERATIONS):
-            chunk = rows[start : start + _MOST_OPERATIONS]
+        for start in range(0, len(keys), _MOST_OPERATIONS):
+            chunk = keys[start : start + _MOST_OPERATIONS]
             await self._tables.commit(self._settings.agents_table, [Delete(agent, row) for row in chunk])
 
 
@@ -98,6 +100,7 @@ def describe(batch: Batch, entry: JournalEntry, settings: KernelSettings) -> Non
     entry.decisions = effects.decisions
     entry.facts = effects.facts
     entry.dead = effects.dead
+    entry.rows = rows.digests(effects.rows)
     entry.usage |= effects.usage
 
 

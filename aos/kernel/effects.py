@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aos.kernel.outgoing import Outgoing
+from aos.kernel.rows import RowChange
 
 
 @dataclass(slots=True)
@@ -20,6 +21,7 @@ class Effects:
     asked: dict[str, dict[str, Any]] = field(default_factory=dict)
     reminders: dict[str, str | None] = field(default_factory=dict)
     resumed: set[str] = field(default_factory=set)
+    rows: dict[str, RowChange] = field(default_factory=dict)
 
     def absorb(self, other: Effects) -> None:
         """Add what a further message decided."""
@@ -30,5 +32,6 @@ class Effects:
         self.asked |= other.asked
         self.reminders |= other.reminders
         self.resumed |= other.resumed
+        self.rows |= other.rows
         for name, amount in other.usage.items():
             self.usage[name] = self.usage.get(name, 0) + amount

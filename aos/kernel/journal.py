@@ -39,6 +39,7 @@ class JournalEntry:
         decisions: Recorded decisions with their rationale.
         facts: What the agent put on record.
         dead: Dead letters the turn made.
+        rows: Rows it wrote, by key: SHA-256 of the value, None where it deleted one (see `aos.kernel.rows`).
         usage: What it cost up to and including the commit.
         duration_ms: From rehydration to commit.
         previous, hash: The chain.
@@ -55,6 +56,7 @@ class JournalEntry:
     decisions: list[dict[str, Any]] = field(default_factory=list)
     facts: list[dict[str, Any]] = field(default_factory=list)
     dead: list[dict[str, Any]] = field(default_factory=list)
+    rows: dict[str, str | None] = field(default_factory=dict)
     usage: dict[str, Any] = field(default_factory=dict)
     duration_ms: float = 0.0
     previous: str = GENESIS
@@ -79,6 +81,8 @@ class JournalEntry:
 
     def _body(self) -> bytes:
         content = {name: getattr(self, name) for name in self.__slots__ if name not in ("previous", "hash")}
+        if not self.rows:
+            del content["rows"]
         return to_bytes(content)
 
 

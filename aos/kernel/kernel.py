@@ -30,6 +30,7 @@ from aos.kernel.order import HeldRows
 from aos.kernel.outgoing import awaits_answer
 from aos.kernel.ports import BlobStore, Clock, Ids, MessageBus, TableStore
 from aos.kernel.publish import Publisher
+from aos.kernel.rows import StoredRows
 from aos.kernel.settings import KernelSettings
 from aos.kernel.steps import StepJournal, StepRows
 from aos.kernel.strict import StrictOrder
@@ -78,6 +79,7 @@ class Kernel:
         self.heads = Heads(tables, blobs, clock, self.settings)
         self.journal = Journal(tables, blobs, self.settings.agents_table)
         self.dead_letters = DeadLetters(tables, blobs, clock, table=self.settings.dead_letters_table)
+        self.rows = StoredRows(tables, blobs, self.settings.agents_table)
         self.mailbox = Mailbox(bus, self.settings)
         self._committer = Committer(tables, blobs, clock, self.settings)
         self._publisher = Publisher(bus, self.dead_letters, projections)
@@ -184,11 +186,17 @@ class Kernel:
             )
             returned = {message.dedupe_key for message, was_returned in fresh if was_returned or repeated}
             rows = StepRows(self._tables, self.settings.agents_table, head, remembered=not rehydrated)
-            batch = Batch(behaviour, head, scope, self._ids, lambda m: self._steps(m, rows, m.dedupe_key in returned))
+            batch = Batch(
+                behaviour,
+                head,
+                scope,
+                self._ids,
+                lambda m: self._steps(m, rows, m.dedupe_key in returned),
+                self.rows,
+            )
             held = HeldRows(self._tables, self._blobs, self.settings.agents_table, agent)
             line = StrictOrder(batch, held, scope) if behaviour.policy.strict_order else batch
-            for message, _ in fresh:
-                await (line.handle(message) if given_up is None else line.give_up(message, given_up))
+            left = await _handle(line, batch, held, fresh, given_up)
             if all(outcome.kind == "ignored" for outcome in batch.outcomes):
                 if not rehydrated:
                     raise Conflict(f"What is remembered of {agent!r} does not explain the message; read its head.")
@@ -200,6 +208,9 @@ class Kernel:
             committed = await self._committer.commit(batch, entry, held)
             await self._publish(committed, batch.head)
         _report(entry, batch.outcomes, usage)
+        if left:
+            remembered = self.heads.remembered(agent)
+            await self._turn(behaviour, agent, left, remembered, repeated=repeated, given_up=given_up)
 
     async def _publish(self, committed: Committed, head: Head) -> None:
         if committed.head is None:
@@ -248,6 +259,21 @@ class Kernel:
         await self.dead_letters.add(record)
         if awaits_answer(message):
             await self.mailbox.reply_error(message, error, self._clock.now())
+
+
+async def _handle(
+    line: StrictOrder | Batch,
+    batch: Batch,
+    held: HeldRows,
+    arrived: list[tuple[Message, bool]],
+    given_up: AosError | None,
+) -> list[tuple[Message, bool]]:
+    """Take messages into a turn; returns those that its transaction might have no room for."""
+    for position, (message, _) in enumerate(arrived):
+        if batch.is_full(len(held.operations())):
+            return arrived[position:]
+        await (line.handle(message) if given_up is None else line.give_up(message, given_up))
+    return []
 
 
 def _report(entry: JournalEntry, outcomes: Sequence[Outcome], usage: meter.Usage) -> None:

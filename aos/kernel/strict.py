@@ -54,6 +54,8 @@ class StrictOrder:
     async def _drain(self) -> None:
         waiting = self._batch.head.waiting
         for message in await self._held.oldest(self._batch.head):
+            if self._batch.is_full(len(self._held.operations())):
+                break
             self._held.release(waiting)
             if not await self._passes(message):
                 return

@@ -17,6 +17,7 @@ from aos.kernel.errors import AosError, InvalidInput, NotAllowedNow, NotFound
 from aos.kernel.message import Message, check_labels
 from aos.kernel.outgoing import QUEUE_SCHEME, Outgoing, to_mailbox
 from aos.kernel.ports import BlobStore, Clock
+from aos.kernel.rows import Rows
 from aos.kernel.steps import StepJournal
 from aos.kernel.trace import TraceContext
 
@@ -69,6 +70,7 @@ class Turn:
         message: What woke the agent.
         request: The request this message answers, if it is a reply.
         state: The agent's state as a JSON object; change or replace it freely.
+        rows: What the agent keeps beside its state, for what grows.
         attempt: 1, or higher where the message was put aside for retry before.
     """
 
@@ -80,6 +82,7 @@ class Turn:
         *,
         effects: Effects,
         steps: StepJournal,
+        rows: Rows,
         request: Request | None,
         first_number: int,
         pending: Mapping[str, Any],
@@ -99,6 +102,7 @@ class Turn:
         self.message = message
         self.request = request
         self.state = state
+        self.rows = rows
 
     @property
     def agent(self) -> str:
