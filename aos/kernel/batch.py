@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from aos.kernel import questions
 from aos.kernel.behaviour import Abandoning, Behaviour
 from aos.kernel.deadletter import dead_letter
 from aos.kernel.effects import Effects
@@ -23,6 +24,7 @@ from aos.kernel.errors import (
     InfrastructureError,
     NeedsAnswer,
     NotAllowedNow,
+    QuestionExpired,
     StateTooLarge,
     TerminalError,
     TurnTimedOut,
@@ -37,8 +39,6 @@ from aos.kernel.rows import MOST_BYTES, MOST_ROWS, Rows, StoredRows
 from aos.kernel.steps import StepJournal
 from aos.kernel.turn import (
     ERROR_TYPE,
-    QUESTION_TYPE,
-    QUESTIONS_TOPIC,
     TIMEOUT_TYPE,
     Request,
     Turn,
@@ -52,7 +52,7 @@ _MOST_ROOM = 98
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of one message: `applied`, `retried`, `parked`, `dead`, `ignored` or `held`."""
+    """What became of one message: `applied`, `retried`, `parked`, `dead`, `ignored`, `held` or `aside`."""
 
     message: Message
     kind: str
@@ -124,6 +124,8 @@ class Batch:
         counters[outcome.kind] = counters.get(outcome.kind, 0) + 1
 
     async def _outcome(self, message: Message) -> Outcome:
+        if questions.is_check(message, self._scope.agent):
+            return await self._look_at_question(message)
         prepared = self._recognise(message)
         if prepared is None:
             return Outcome(message, "ignored")
@@ -264,16 +266,37 @@ class Batch:
                 f"`max_pending_requests` in its policy. The question was: {error.message}"
             )
             return await self._give_up(message, full, steps)
-        asked = error.to_json()
-        self.head.parked[error.question] = {
-            "message": message.to_json(),
-            "question": asked,
-            "since": format_time(self._scope.now),
-        }
-        told = Effects(facts=[{"kind": "parked", "message": message.id, **asked}])
-        self._aside(message, told, steps).publish(QUESTIONS_TOPIC, QUESTION_TYPE, {"agent": self._scope.agent, **asked})
+        record = questions.parked_record(message, error, self._scope.questions, self._scope.now)
+        self.head.parked[error.question] = record
+        told = Effects(facts=[{"kind": questions.PARKED, "message": message.id, **error.to_json()}])
+        questions.announce(self._aside(message, told, steps), record, self._scope.questions)
         self.effects.absorb(told)
         return Outcome(message, "parked", error)
+
+    async def _look_at_question(self, check: Message) -> Outcome:
+        """Remind people of a question, or deal with one that nobody answered."""
+        record = questions.looked_for(check, self.head.parked)
+        if record is None:
+            return Outcome(check, "ignored")
+        question, default = check.data["question"], questions.default_answer(record)
+        effects, steps = Effects(), self._make_steps(check)
+        turn = self._aside(check, effects, steps, parked=self.head.parked)
+        if not check.data["last"]:
+            questions.remind(turn, record)
+        elif default is not None:
+            turn.record("question.expired", question=question, answer=default)
+            await turn.resume(question, default)
+        else:
+            turn.record(questions.CLOSED, question=question)
+            await self._give_up_waiting(question, questions.expired(record))
+        self._keep(check, effects, steps)
+        return Outcome(check, "applied")
+
+    async def _give_up_waiting(self, question: str, error: QuestionExpired) -> None:
+        waiting = Message.from_json(self.head.parked.pop(question)["message"])
+        # As its next attempt it has the steps that it took before it was set aside.
+        await self._give_up(waiting, error, self._make_steps(waiting.next_attempt()))
+        self.head.counters["dead"] = self.head.counters.get("dead", 0) + 1
 
     async def _give_up(self, message: Message, error: AosError, steps: StepJournal) -> Outcome:
         # Its request or reminder stays open, and its steps are kept: the dead letter may be sent again.
@@ -287,7 +310,9 @@ class Batch:
         self.effects.absorb(loose)
         return Outcome(message, "dead", error)
 
-    def _aside(self, message: Message, effects: Effects, steps: StepJournal) -> Turn:
+    def _aside(
+        self, message: Message, effects: Effects, steps: StepJournal, *, parked: Mapping[str, Any] | None = None
+    ) -> Turn:
         """A turn for what is to be said about a message that is not applied: it has no state."""
         return Turn(
             self._scope,
@@ -300,6 +325,6 @@ class Batch:
             first_number=len(self.effects.outgoing),
             pending={},
             max_pending=0,
-            parked={},
+            parked=parked or {},
             steps_of=self._make_steps,
         )

@@ -23,6 +23,7 @@
         ├── UnknownMessageType   the agent has no handler for it
         ├── DeadlineExceeded     too late to be of use
         ├── AttemptsExhausted    retried as often as its policy allows
+        ├── QuestionExpired      nobody answered what it waited for
         ├── StateTooLarge        the agent's state is over its limit
         ├── PermissionDenied     the caller may not
         ├── NotFound             no such thing
@@ -36,6 +37,7 @@ A leaf's class decides what happens; its text never does. `code` is stable and s
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, ClassVar, Literal
 
 Severity = Literal["debug", "info", "warning", "error", "critical"]
@@ -144,18 +146,39 @@ class NeedsAnswer(AosError):
         message: What is asked, and how to answer.
         question: Id of the question, the same on every delivery of the message.
         details: What whoever answers needs to know.
+        expires_after: How long it waits; as the settings say by default, for ever where it is zero.
+        default: The answer that counts once it has expired. Without one the message becomes a dead letter then.
     """
 
     code = "needs_answer"
     severity: ClassVar[Severity] = "info"
 
-    def __init__(self, message: str, *, question: str = "", details: dict[str, Any] | None = None, **same: Any) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        question: str = "",
+        details: dict[str, Any] | None = None,
+        expires_after: timedelta | None = None,
+        default: Any = None,
+        **same: Any,
+    ) -> None:
         facts = details or {}
-        super().__init__(message, details={**facts, "question": question or facts.get("question", "")}, **same)
+        terms: dict[str, Any] = {"question": question or facts.get("question", "")}
+        if expires_after is not None:
+            terms["expires_seconds"] = expires_after.total_seconds()
+        if default is not None:
+            terms["default_answer"] = default
+        super().__init__(message, details={**facts, **terms}, **same)
 
     @property
     def question(self) -> str:
         return str(self.details["question"])
+
+    @property
+    def expires_after(self) -> timedelta | None:
+        seconds = self.details.get("expires_seconds")
+        return None if seconds is None else timedelta(seconds=seconds)
 
 
 class TerminalError(AosError):
@@ -196,6 +219,11 @@ class DeadlineExceeded(TerminalError):
 
 class AttemptsExhausted(TerminalError):
     code = "attempts_exhausted"
+
+
+class QuestionExpired(TerminalError):
+    code = "question_expired"
+    severity: ClassVar[Severity] = "warning"
 
 
 class StateTooLarge(TerminalError):

@@ -14,7 +14,7 @@ from datetime import datetime
 from itertools import groupby
 
 from aos.kernel import meter
-from aos.kernel.address import agent_type
+from aos.kernel.address import agent_type, check_address
 from aos.kernel.batch import Batch, Outcome
 from aos.kernel.behaviour import Behaviour, Catalogue, Projection
 from aos.kernel.commit import Committed, Committer, describe, new_entry
@@ -26,7 +26,7 @@ from aos.kernel.heads import Heads
 from aos.kernel.journal import Journal, JournalEntry
 from aos.kernel.mailbox import Mailbox
 from aos.kernel.message import Message
-from aos.kernel.order import HeldRows
+from aos.kernel.order import ASIDE, HeldRows
 from aos.kernel.outgoing import awaits_answer
 from aos.kernel.ports import BlobStore, Clock, Ids, MessageBus, TableStore
 from aos.kernel.publish import Publisher
@@ -34,10 +34,12 @@ from aos.kernel.rows import StoredRows
 from aos.kernel.settings import KernelSettings
 from aos.kernel.steps import StepJournal, StepRows
 from aos.kernel.strict import StrictOrder
-from aos.kernel.trace import start_or_continue
+from aos.kernel.trace import TraceContext, start_or_continue
 from aos.kernel.turn import TurnScope
 
 log = logging.getLogger("aos.turn")
+
+_ORDER_ATTEMPTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,11 @@ class Delivery:
 
 
 class Kernel:
-    """Runs turns. One instance serves a process; it holds no state that matters beyond a turn."""
+    """Runs turns. One instance serves a process; it holds no state that matters beyond a turn.
+
+    Attributes:
+        running: The agents that this process is working for, and since when.
+    """
 
     def __init__(
         self,
@@ -146,6 +152,7 @@ class Kernel:
             return
         returning = any(returned for _, returned in arrived)
         remembered = None if returning else self.heads.remembered(agent)
+        self.running[agent] = self._clock.now()
         try:
             await self._turn(behaviour, agent, arrived, remembered, repeated=False)
         except Conflict:
@@ -154,6 +161,8 @@ class Kernel:
                 raise
             # The mailbox was elsewhere since this instance last had it: read the head and take the turn anew.
             await self._turn(behaviour, agent, arrived, None, repeated=True)
+        finally:
+            self.running.pop(agent, None)
 
     async def _turn(
         self,
@@ -173,30 +182,10 @@ class Kernel:
             if not fresh:
                 return
             trace = start_or_continue(fresh[0][0].traceparent, self._ids)
-            scope = TurnScope(
-                agent=agent,
-                version=head.version + 1,
-                now=self._clock.now(),
-                ends=started + self.settings.turn_seconds,
-                inbox=self.settings.inbox,
-                events=self.settings.events,
-                trace=trace,
-                clock=self._clock,
-                blobs=self._blobs,
-            )
             returned = {message.dedupe_key for message, was_returned in fresh if was_returned or repeated}
-            rows = StepRows(self._tables, self.settings.agents_table, head, remembered=not rehydrated)
-            batch = Batch(
-                behaviour,
-                head,
-                scope,
-                self._ids,
-                lambda m: self._steps(m, rows, m.dedupe_key in returned),
-                self.rows,
-            )
-            held = HeldRows(self._tables, self._blobs, self.settings.agents_table, agent)
-            line = StrictOrder(batch, held, scope) if behaviour.policy.strict_order else batch
-            left = await _handle(line, batch, held, fresh, given_up)
+            desk = self._open(behaviour, head, trace, started, returned, remembered=not rehydrated)
+            batch = desk.batch
+            left = await _handle(desk, fresh, given_up)
             if all(outcome.kind == "ignored" for outcome in batch.outcomes):
                 if not rehydrated:
                     raise Conflict(f"What is remembered of {agent!r} does not explain the message; read its head.")
@@ -262,11 +251,7 @@ class Kernel:
 
 
 async def _handle(
-    line: StrictOrder | Batch,
-    batch: Batch,
-    held: HeldRows,
-    arrived: list[tuple[Message, bool]],
-    given_up: AosError | None,
+    desk: _Desk, arrived: list[tuple[Message, bool]], given_up: AosError | None
 ) -> list[tuple[Message, bool]]:
     """Take messages into a turn; returns those that its transaction might have no room for."""
     for position, (message, _) in enumerate(arrived):

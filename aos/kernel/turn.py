@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -18,6 +18,7 @@ from aos.kernel.message import Message, check_labels
 from aos.kernel.outgoing import QUEUE_SCHEME, Outgoing, to_mailbox
 from aos.kernel.ports import BlobStore, Clock
 from aos.kernel.rows import Rows
+from aos.kernel.settings import QuestionTerms
 from aos.kernel.steps import StepJournal
 from aos.kernel.trace import TraceContext
 
@@ -58,6 +59,7 @@ class TurnScope:
     trace: TraceContext
     clock: Clock
     blobs: BlobStore
+    questions: QuestionTerms = field(default_factory=QuestionTerms)
 
 
 class Turn:
@@ -320,6 +322,7 @@ class Turn:
         message = Message.from_json(self.question(question)["message"])
         await self._steps_of(message).keep(_answer_key(question), answer)
         self._effects.resumed.add(question)
+        self.record("question.closed", question=question)
         self._effects.outgoing.append(to_mailbox(self._scope.inbox, message.next_attempt()))
 
     def idempotency_key(self, name: str) -> str:
