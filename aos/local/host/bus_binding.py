@@ -15,6 +15,7 @@ from typing import Any
 
 from azure.functions import meta
 
+from aos.local.host.bus_converter import BusConverter, write_moment
 from aos.local.host.context import Trace
 from aos.local.host.function import BodyKind, BusTrigger
 from aos.local.host.invoke import InvocationFailed
@@ -27,13 +28,12 @@ def bind(trigger: BusTrigger, messages: Sequence[ReceivedMessage]) -> Any:
     Raises:
         InvocationFailed: the real host could not bind these messages either.
     """
-    converter = meta.get_binding_registry().get("serviceBusTrigger")  # type: ignore[no-untyped-call]
     if trigger.many:
         data, metadata = _batch_data(trigger, messages), _batch_metadata(messages)
     else:
         data, metadata = _single_data(trigger.body_kind, messages[0].body), _metadata(messages[0])
         _hide_by_members(metadata, data)
-    return converter.decode(data, trigger_metadata=metadata)
+    return BusConverter.decode(data, trigger_metadata=metadata)
 
 
 def trace_of(messages: Sequence[ReceivedMessage]) -> Trace | None:
@@ -151,7 +151,7 @@ def _is_json(text: str) -> bool:
 
 
 def _moment(moment: datetime | None) -> str | None:
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%f") if moment is not None else None
+    return write_moment(moment) if moment is not None else None
 
 
 def _readable(properties: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
+from azure.functions.servicebus import ServiceBusMessageInConverter
 
 from aos.local.host.bus_binding import bind, trace_of
 from aos.local.host.function import BodyKind, BusTrigger
@@ -55,6 +58,24 @@ def test_a_message_has_all_its_properties(many: bool) -> None:
     assert got.application_properties == {"a": 1, "when": TIME.isoformat(), "b": "bytes"}
     assert (got.enqueued_time_utc, got.expires_at_utc) == (naive, naive + timedelta(hours=1))
     assert (got.delivery_count, got.locked_until) == (1, None)
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-01-02T03:04:05.600000", "2026-01-02T03:04:05Z", "1/2/2026 3:04:05Z", "2026-13-02T03:04:05.600000"]
+)
+def test_a_body_that_hides_a_time_is_read_as_by_the_library(text: str) -> None:
+    body = json.dumps({"EnqueuedTimeUtc": text}).encode()
+
+    def read() -> Any:
+        return bind(_trigger("string"), [_message(body)]).enqueued_time_utc
+
+    try:
+        expected = ServiceBusMessageInConverter._parse_datetime(text)
+    except ValueError as error:
+        with pytest.raises(ValueError, match=re.escape(str(error))):
+            read()
+    else:
+        assert read() == expected
 
 
 def test_without_binary_members_of_a_json_body_hide_properties_as_in_azure() -> None:
