@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Generic, TypeVar, cast, get_args
 from pydantic import BaseModel, ValidationError
 
 from aos.agents.context_server import ContextLimits, ContextMCPServer
+from aos.agents.conversations.conversing import Conversing
 from aos.agents.handlers import Handler, Kind, handlers_of, to_json
 from aos.agents.migration import STATE_VERSION, migrated, migrations_of
 from aos.agents.stored_state import own_part, reserved_part
@@ -28,7 +29,7 @@ class NoState(BaseModel):
     """The state of an agent that remembers nothing."""
 
 
-class Agent(ToolUse, Generic[State]):
+class Agent(ToolUse, Conversing, Generic[State]):
     """A perpetual agent.
 
     Subclass it with the model of its state, set `type` and `purpose`, and decorate methods with `on`, `on_reply`
@@ -100,8 +101,11 @@ class Agent(ToolUse, Generic[State]):
         return self._to_stored(self._state_model())
 
     async def handle(self, turn: KernelTurn) -> None:
-        if not await self.take_tool_message(turn):
-            await self._take(Turn(turn, self.surroundings))
+        if await self.take_tool_message(turn):
+            return
+        view = Turn(turn, self.surroundings)
+        if not await self.take_conversation_message(view):
+            await self._take(view)
 
     async def _take(self, turn: Turn) -> None:
         """Find the method for the turn's message, and call it with the state and the data it wants."""

@@ -9,6 +9,7 @@ from typing import Any
 from aos.agents.agent import Agent
 from aos.agents.agent_index import AgentIndex
 from aos.agents.context_server import CONTEXT, ContextMCPServer
+from aos.agents.conversations.history import ConversationHistory
 from aos.agents.registry import AgentRegistry
 from aos.agents.stored_state import own_part
 from aos.kernel.address import agent_type, check_address
@@ -85,6 +86,11 @@ class Directory:
         await self.status(address)
         head = await self._kernel.heads.read(address)
         return ContextMCPServer(address, json.loads(head.state).get(CONTEXT) if head else None)
+
+    async def conversations(self, address: str) -> ConversationHistory:
+        """What was said to one agent and by it, for reading. Raises `NotFound`."""
+        await self.status(address)
+        return ConversationHistory(self._kernel.heads, self._kernel.rows, address)
 
     async def journal(self, address: str, *, after: int = 0, limit: int = 50) -> list[JournalEntry]:
         """Entries above version `after`, oldest first. Raises `NotFound`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -80,6 +80,28 @@ async def context(agent_id: str, request: Request) -> dict[str, Any]:
         "statistics": await server.get_statistics(),
         "metadata": server.metadata,
     }
+
+
+@router.get("/agents/{agent_id}/conversations")
+async def conversations(agent_id: str, request: Request, limit: Limit = 50, cursor: Cursor = None) -> dict[str, Any]:
+    """An agent's conversations, those begun last first."""
+    history = await system_of(request).directory.conversations(agent_id)
+    found, following = await history.list(limit=limit, cursor=cursor)
+    return {"agent": agent_id, "conversations": found, "cursor": following}
+
+
+@router.get("/agents/{agent_id}/conversations/{conversation:path}")
+async def conversation(
+    agent_id: str,
+    conversation: str,
+    request: Request,
+    limit: Limit = 50,
+    cursor: Annotated[int | None, Query(ge=0, description="Where the page before said to go on")] = None,
+    order: Annotated[Literal["newest", "oldest"], Query(description="From which end it is read")] = "newest",
+) -> dict[str, Any]:
+    """What was said in one conversation, entry by entry, with its summary."""
+    history = await system_of(request).directory.conversations(agent_id)
+    return {"agent": agent_id, **await history.page(conversation, limit=limit, cursor=cursor, order=order)}
 
 
 @router.get("/agents/{agent_id}/journal")
