@@ -22,3 +22,5 @@ def system_of(request: Request) -> AgentOperatingSystem:
 System = Annotated[object, Depends(_system)]
 Limit = Annotated[int, Query(ge=1, le=1_000, description="How many at the most")]
 Cursor = Annotated[str | None, Query(description="Where the page before said to go on")]
+Wait = Annotated[float, Query(ge=0, le=200, description="Seconds to wait for an answer worth giving")]
+After = Annotated[str | None, Query(description="Id of the last event that was seen")]

@@ -6,8 +6,10 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
 
-from aos.api.access import Cursor, Limit, system_of
+from aos.api.access import After, Cursor, Limit, Wait, system_of
+from aos.api.following import follow
 from aos.kernel.address import agent_type
 from aos.kernel.message import MAX_LABELS, check_labels
 
@@ -115,6 +117,12 @@ async def journal(
     entries = await system_of(request).directory.journal(agent_id, after=after, limit=limit)
     following = entries[-1].version if len(entries) == limit else None
     return {"entries": [entry.to_json() for entry in entries], "after": following}
+
+
+@router.get("/agents/{agent_id}/events", response_model=None)
+async def events(agent_id: str, request: Request, after: After = None, wait: Wait = 0) -> Response | dict[str, Any]:
+    """What an agent puts on record, as it does: server-sent events, or JSON for those who ask again."""
+    return await follow(request, agent_id, after=after, wait=wait)
 
 
 @router.get("/agents/{agent_id}/wakes")

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Header, Request, Response
 
-from aos.api.access import Cursor, Limit, system_of
+from aos.api.access import After, Cursor, Limit, Wait, system_of
+from aos.api.following import follow
+from aos.workflows.task_agent import TYPE
 from aos.workflows.task_state import TaskRequest, TaskStatus
 
 router = APIRouter(tags=["tasks"])
 
 _FIRST_LOOK = 0.05
 _SLOWEST_LOOK = 1.0
-
-Wait = Annotated[float, Query(ge=0, le=200, description="Seconds to wait for the end of the task before answering")]
 
 
 @router.post("/tasks", status_code=202)
@@ -72,6 +72,14 @@ async def progress(task_id: str, request: Request) -> dict[str, Any]:
         "participants": [{"agent": part["agent"], "status": part["status"]} for part in task.get("participants", [])],
         "events": task.get("events", []),
     }
+
+
+@router.get("/tasks/{task_id}/events", response_model=None)
+async def events(task_id: str, request: Request, after: After = None, wait: Wait = 0) -> Response | dict[str, Any]:
+    """What happens in a task, as it does: server-sent events up to `task.ended`, or JSON for those who ask again."""
+    return await follow(
+        request, f"{TYPE}:{task_id}", after=after, wait=wait, ends=lambda event: event.name == "task.ended"
+    )
 
 
 @router.post("/tasks/{task_id}/execute", status_code=202)
