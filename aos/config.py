@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from aos.config_sources import gather, problem
 from aos.kernel.errors import SettingInvalid
-from aos.kernel.settings import KernelSettings
+from aos.kernel.settings import KernelSettings, QuestionTerms
 
 
 class _Section(BaseModel):
@@ -41,6 +41,13 @@ class TurnConfig(_Section):
 
     seconds: float = Field(default=600.0, gt=0)
     cache_seconds: float = Field(default=5.0, ge=0)
+
+
+class QuestionConfig(_Section):
+    """Seconds a message waits for a person's answer, and how long before their end people are reminded; 0 for never."""
+
+    seconds: float = Field(default=7 * 86_400.0, ge=0)
+    reminder_seconds: float = Field(default=86_400.0, ge=0)
 
 
 class ApiConfig(_Section):
@@ -73,6 +80,7 @@ class AOSConfig(_Section):
     storage: StorageConfig = StorageConfig()
     messaging: MessagingConfig = MessagingConfig()
     turn: TurnConfig = TurnConfig()
+    questions: QuestionConfig = QuestionConfig()
     api: ApiConfig = ApiConfig()
 
     @classmethod
@@ -101,4 +109,5 @@ class AOSConfig(_Section):
             events=self.messaging.events,
             cache_seconds=self.turn.cache_seconds,
             turn_seconds=self.turn.seconds,
+            questions=QuestionTerms(self.questions.seconds, self.questions.reminder_seconds),
         )

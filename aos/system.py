@@ -16,6 +16,7 @@ from aos.agents.agent_index import AgentIndex
 from aos.agents.alarm import AlarmClock
 from aos.agents.declarations import Declarations
 from aos.agents.directory import Directory
+from aos.agents.questions import QuestionIndex, Questions
 from aos.agents.surroundings import House
 from aos.agents.unified_agent_manager import UnifiedAgentManager
 from aos.config import AOSConfig
@@ -75,6 +76,7 @@ class AgentOperatingSystem:
         heartbeat: Tells that this host is alive.
         alarm: Wakes agents by the clock.
         declarations: The agents declared at run time.
+        questions: What messages wait for people to answer.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class AgentOperatingSystem:
         registry.register(TaskAgent(registry.task_type))
         registry.register(AppAgent())
         agent_index = AgentIndex(adapters.tables)
+        question_index = QuestionIndex(adapters.tables)
         self.task_index = TaskIndex(adapters.tables, adapters.clock)
         self.kernel = Kernel(
             registry,
@@ -100,7 +103,7 @@ class AgentOperatingSystem:
             clock=adapters.clock,
             ids=adapters.ids,
             settings=config.kernel_settings(),
-            projections=(agent_index, self.task_index),
+            projections=(agent_index, self.task_index, question_index),
         )
         registry.surroundings.find_router = lambda: self.models.router
         registry.surroundings.house = House(self.kernel, adapters.clock, adapters.ids)
@@ -112,6 +115,7 @@ class AgentOperatingSystem:
         self.messages = MessageBus(self.kernel.mailbox, registry, adapters.clock, adapters.ids)
         self.heartbeat = Heartbeat(adapters.tables, adapters.clock, adapters.ids)
         self.alarm = AlarmClock(registry, adapters.tables, self.kernel.mailbox, adapters.clock)
+        self.questions = Questions(self.kernel.heads, question_index)
         self.declarations = Declarations(registry, adapters.tables, adapters.clock)
         self.requests = RequestDesk(
             Services(

@@ -32,7 +32,8 @@ class MemorySystem:
         self.tables = MemoryTableStore()
         self.blobs = MemoryBlobStore()
         self.broken: dict[str, Exception] = {}
-        self.config = AOSConfig.load(environment="test", **config)
+        # `settle` goes on until there is nothing left to come, which would be the end of every question.
+        self.config = AOSConfig.load(environment="test", **{"questions": {"seconds": 0}, **config})
         self.registry = AgentRegistry(agents, task_types)
         self.system = AgentOperatingSystem(
             self.config,

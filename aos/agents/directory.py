@@ -10,6 +10,7 @@ from aos.agents.agent import Agent
 from aos.agents.agent_index import AgentIndex
 from aos.agents.context_server import CONTEXT, ContextMCPServer
 from aos.agents.conversations.history import ConversationHistory
+from aos.agents.questions import open_questions
 from aos.agents.registry import AgentRegistry
 from aos.agents.stored_state import own_part
 from aos.kernel.address import agent_type, check_address
@@ -79,7 +80,7 @@ class Directory:
         head = await self._kernel.heads.read(address)
         if head is None:
             return {**status, "questions": [], "state": None}
-        return {**status, "questions": _questions(head), "state": own_part(json.loads(head.state))}
+        return {**status, "questions": open_questions(head), "state": own_part(json.loads(head.state))}
 
     async def context(self, address: str) -> ContextMCPServer:
         """One agent's context, for reading. Raises `NotFound`."""
@@ -212,10 +213,3 @@ def _lived(head: Head | None) -> dict[str, Any]:
         "reminders": len(head.reminders),
         "questions": len(head.parked),
     }
-
-
-def _questions(head: Head) -> list[dict[str, Any]]:
-    return [
-        {"id": question, "since": parked["since"], "message_id": parked["message"]["id"], **parked["question"]}
-        for question, parked in head.parked.items()
-    ]

@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse
 from aos import __version__
 from aos.api import problems
 from aos.api.body import BodyGuard
-from aos.api.routes import agents, artifacts, deadletters, declarations, mcp, models, system, tasks, tools
+from aos.api.routes import agents, artifacts, deadletters, declarations, mcp, models, questions, system, tasks, tools
 
 if TYPE_CHECKING:
     from aos.system import AgentOperatingSystem
@@ -34,7 +34,7 @@ def create_app(operating_system: AgentOperatingSystem) -> FastAPI:
     limits = operating_system.config.api
     app.add_middleware(BodyGuard, max_bytes=limits.max_body_bytes, max_artifact_bytes=limits.max_artifact_bytes)
     problems.install(app)
-    for routes in (tasks, models, agents, declarations, tools, artifacts, deadletters, mcp, system):
+    for routes in (tasks, models, agents, declarations, tools, questions, artifacts, deadletters, mcp, system):
         app.include_router(routes.router, prefix=PREFIX)
     for seed_routes in (system.seed_router, mcp.router):
         app.include_router(seed_routes, prefix="/api")

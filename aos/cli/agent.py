@@ -116,6 +116,28 @@ def wakes(address: Address, url: Url = None, key: Key = None, as_json: Json = Fa
     print_rows(plan["wakes"], columns, empty="Nothing wakes this agent.")
 
 
+@app.command()
+def questions(
+    address: Annotated[str | None, typer.Argument(help="Only this agent's questions.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
+    cursor: Annotated[str | None, typer.Option(help="Where the page before said to go on.")] = None,
+    url: Url = None,
+    key: Key = None,
+    as_json: Json = False,
+) -> None:
+    """List what agents wait for people to answer."""
+    page = call(
+        url, key, lambda client: client.get("/questions", agent=address, limit=limit, cursor=cursor), as_json=as_json
+    )
+    if as_json:
+        print_json(page)
+        return
+    columns = ("agent", "id", "since", "expires", "message")
+    print_rows(page["questions"], columns, empty="No agent waits for an answer.")
+    if page["cursor"]:
+        console.print(f"More: --cursor {page['cursor']}")
+
+
 def _row(entry: dict[str, Any]) -> dict[str, Any]:
     sent = [
         f"{item['body'].get('type', 'message')} to {item.get('session') or item['entity']}" for item in entry["sent"]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from aos.kernel.errors import AosError
+    from aos.kernel.head import Head
     from aos.kernel.journal import JournalEntry
     from aos.kernel.message import Message
     from aos.kernel.policy import AgentPolicy
@@ -61,4 +62,17 @@ class Projection(Protocol):
 
     def concerns(self, agent: str, version: int) -> bool:
         """Whether this turn is of interest; called for each turn, so it must be cheap."""
+        ...
+
+
+@runtime_checkable
+class EntryProjection(Protocol):
+    """A read model that tells from what a turn did whether it is of interest."""
+
+    def chooses(self, entry: JournalEntry) -> bool:
+        """Whether this turn is of interest; called for each turn, so it must be cheap."""
+        ...
+
+    async def apply_entry(self, entry: JournalEntry, head: Head) -> None:
+        """Take note of a turn, `head` being its agent's newest known head. Doing it twice must be harmless."""
         ...

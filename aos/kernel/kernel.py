@@ -16,7 +16,7 @@ from itertools import groupby
 from aos.kernel import meter
 from aos.kernel.address import agent_type, check_address
 from aos.kernel.batch import Batch, Outcome
-from aos.kernel.behaviour import Behaviour, Catalogue, Projection
+from aos.kernel.behaviour import Behaviour, Catalogue, EntryProjection, Projection
 from aos.kernel.commit import Committed, Committer, describe, new_entry
 from aos.kernel.deadletter import DeadLetters, dead_letter
 from aos.kernel.dedupe import DedupeWindow
@@ -74,7 +74,7 @@ class Kernel:
         clock: Clock,
         ids: Ids,
         settings: KernelSettings | None = None,
-        projections: Sequence[Projection] = (),
+        projections: Sequence[Projection | EntryProjection] = (),
     ) -> None:
         self.settings = settings or KernelSettings()
         self.catalogue = catalogue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from aos.kernel.behaviour import Projection
+from aos.kernel.behaviour import EntryProjection, Projection
 from aos.kernel.deadletter import DeadLetters, unsendable
 from aos.kernel.errors import TerminalError
 from aos.kernel.head import Head
@@ -17,10 +17,13 @@ from aos.kernel.ports import MessageBus
 class Publisher:
     """Publishes journal entries: messages first, then dead letters, then projections."""
 
-    def __init__(self, bus: MessageBus, dead_letters: DeadLetters, projections: Sequence[Projection]) -> None:
+    def __init__(
+        self, bus: MessageBus, dead_letters: DeadLetters, projections: Sequence[Projection | EntryProjection]
+    ) -> None:
         self._bus = bus
         self._dead_letters = dead_letters
-        self._projections = projections
+        self._projections = [each for each in projections if not isinstance(each, EntryProjection)]
+        self._choosing = [each for each in projections if isinstance(each, EntryProjection)]
 
     async def publish(self, entry: JournalEntry, head: Head) -> None:
         """Publish an entry, `head` being its agent's newest known head.
@@ -35,6 +38,9 @@ class Publisher:
             await self._send(entry)
         for record in entry.dead:
             await self._dead_letters.add(record)
+        for choosing in self._choosing:
+            if choosing.chooses(entry):
+                await choosing.apply_entry(entry, head)
         interested = [p for p in self._projections if p.concerns(entry.agent, entry.version)]
         if interested:
             state = json.loads(head.state)

@@ -60,7 +60,9 @@ def test_a_person_answers_from_the_command_line(world: MemorySystem, monkeypatch
 
     run("agent", "send", "clerk", "work", json.dumps([["fetch", {"page": "p"}], ["wire", {"to": "ada"}]]))
     [question] = run("agent", "show", "clerk")["questions"]
+    assert run("agent", "questions")["questions"] == [question]
     run("agent", "send", "clerk", "tool.confirm", json.dumps({"question": question["id"], "approved": True}))
     assert done == ["wire ada"]
     assert run("agent", "show", "clerk")["questions"] == []
+    assert run("agent", "questions")["questions"] == []
     assert "wire" in CliRunner().invoke(app, ["tool", "list"]).output
