@@ -92,6 +92,8 @@ class Batch:
             pending=dict(head.pending),
             reminders=dict(head.reminders),
             waiting=replace(head.waiting),
+            aside=replace(head.aside),
+            vitals=replace(head.vitals),
             parked=dict(head.parked),
             counters=dict(head.counters),
             recent=head.recent.copy(self._policy.dedupe_window),
@@ -105,6 +107,15 @@ class Batch:
         rows = self.effects.rows
         size = sum(row.size for row in rows.values())
         return len(rows) + held + MOST_ROWS + DRAIN + 1 > _MOST_ROOM or size > MOST_BYTES
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the turn has less time left than a handler may take."""
+        return self._scope.ends - self._scope.clock.monotonic() < self._policy.message_timeout
+
+    def is_too_late(self, message: Message) -> bool:
+        """Whether nobody waits for it any more: a reminder that was moved, a reply to what was answered."""
+        return self._recognise(message) is None
 
     async def handle(self, message: Message) -> Outcome:
         """Deal with one message; never raises for what the message or the agent did wrong."""
@@ -122,6 +133,9 @@ class Batch:
         self.head.recent.add(outcome.message.dedupe_key, self._scope.version)
         counters = self.head.counters
         counters[outcome.kind] = counters.get(outcome.kind, 0) + 1
+        message = outcome.message
+        about = {"time": format_time(self._scope.now), "type": message.type, "message_id": message.id}
+        self.head.vitals.note(outcome.kind, outcome.error, about)
 
     async def _outcome(self, message: Message) -> Outcome:
         if questions.is_check(message, self._scope.agent):

@@ -40,8 +40,8 @@ class Committer:
         self._clock = clock
         self._settings = settings
 
-    async def commit(self, batch: Batch, entry: JournalEntry, held: HeldRows) -> Committed:
-        """Write the batch.
+    async def commit(self, batch: Batch, entry: JournalEntry, *held: HeldRows) -> Committed:
+        """Write the batch, and the lines of held messages it changed.
 
         Raises:
             Conflict: another writer had the agent; nothing of this turn is kept.
@@ -57,7 +57,9 @@ class Committer:
         changes = batch.effects.rows
         await self._spill([journal_packed, *packed, *(row.packed for row in changes.values() if row.packed)])
         first: Operation = Replace(head_row, previous_etag) if previous_etag else Insert(head_row)
-        operations: list[Operation] = [first, Insert(journal_row), *held.operations()]
+        operations: list[Operation] = [first, Insert(journal_row)]
+        for line in held:
+            operations += line.operations()
         operations += rows.operations(head.agent, changes)
         steps = sorted(batch.finished_steps)
         room = _MOST_OPERATIONS - len(operations)

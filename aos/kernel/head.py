@@ -10,6 +10,8 @@ from aos.kernel.dedupe import DedupeWindow
 from aos.kernel.json_text import to_bytes
 from aos.kernel.packing import Packed, pack, unpack
 from aos.kernel.ports import BlobStore, Entity, Value
+from aos.kernel.standing import OPEN, Standing
+from aos.kernel.vitals import Vitals
 
 ROW = "head"
 SCHEMA = 1
@@ -19,10 +21,10 @@ GENESIS = "0" * 64
 
 @dataclass(slots=True)
 class Waiting:
-    """Messages a strictly ordered agent holds back, as rows `w:<number>` of its partition.
+    """A line of messages kept as numbered rows of the agent's partition.
 
     Attributes:
-        behind: Key of the message whose retry they wait for; None when nothing is held.
+        behind: The message they wait for; None when they wait for none.
         first: Number of the oldest row.
         next: Number the next row gets.
     """
@@ -34,6 +36,9 @@ class Waiting:
     @property
     def count(self) -> int:
         return self.next - self.first
+
+    def to_json(self) -> list[Any]:
+        return [self.behind, self.first, self.next]
 
 
 @dataclass(slots=True)
@@ -49,7 +54,10 @@ class Head:
         recent: Messages dealt with lately.
         pending: Requests waiting for a reply, by request id.
         reminders: The message id that each named reminder will arrive under.
-        waiting: What strict order holds back.
+        waiting: What strict order holds back, as rows `w:<number>`.
+        aside: What was put aside because the agent may not work, as rows `p:<number>`.
+        standing: The operator's order.
+        vitals: How its latest messages went.
         parked: Messages set aside until a question is answered, by the question's id.
         counters: Sums over the agent's life.
         created, updated: RFC 3339 times.
@@ -65,6 +73,9 @@ class Head:
     pending: dict[str, dict[str, Any]] = field(default_factory=dict)
     reminders: dict[str, str] = field(default_factory=dict)
     waiting: Waiting = field(default_factory=Waiting)
+    aside: Waiting = field(default_factory=Waiting)
+    standing: Standing = OPEN
+    vitals: Vitals = field(default_factory=Vitals)
     parked: dict[str, dict[str, Any]] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)
     created: str = ""
@@ -76,9 +87,14 @@ class Head:
         control: dict[str, Any] = {
             "pending": self.pending,
             "reminders": self.reminders,
-            "waiting": [self.waiting.behind, self.waiting.first, self.waiting.next],
+            "waiting": self.waiting.to_json(),
             "counters": self.counters,
+            "vitals": self.vitals.to_json(),
         }
+        if self.standing is not OPEN:
+            control["standing"] = self.standing.to_json()
+        if self.aside != Waiting():
+            control["aside"] = self.aside.to_json()
         if self.parked:
             control["parked"] = self.parked
         packed = [
@@ -115,6 +131,9 @@ async def decode_head(entity: Entity, *, window: int, blobs: BlobStore) -> Head:
         pending=control["pending"],
         reminders=control["reminders"],
         waiting=Waiting(*control["waiting"]),
+        aside=Waiting(*control.get("aside", ())),
+        standing=Standing(**control["standing"]) if "standing" in control else OPEN,
+        vitals=Vitals(*control.get("vitals", ())),
         parked=control.get("parked", {}),
         counters=control["counters"],
         created=str(values["created"]),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,7 @@ from aos.kernel.packing import Packed, pack, unpack
 from aos.kernel.ports import BlobStore, Entity, TableStore, Value
 
 PREFIX = "j:"
+_ORDER = "order"
 
 
 def row_key(version: int) -> str:
@@ -39,6 +40,7 @@ class JournalEntry:
         decisions: Recorded decisions with their rationale.
         facts: What the agent put on record.
         dead: Dead letters the turn made.
+        order: The operator's order, where the turn was one: `event`, `from`, `to`, `by`, `reason`, `scope`.
         rows: Rows it wrote, by key: SHA-256 of the value, None where it deleted one (see `aos.kernel.rows`).
         usage: What it cost up to and including the commit.
         duration_ms: From rehydration to commit.
@@ -56,6 +58,7 @@ class JournalEntry:
     decisions: list[dict[str, Any]] = field(default_factory=list)
     facts: list[dict[str, Any]] = field(default_factory=list)
     dead: list[dict[str, Any]] = field(default_factory=list)
+    order: dict[str, str] = field(default_factory=dict)
     rows: dict[str, str | None] = field(default_factory=dict)
     usage: dict[str, Any] = field(default_factory=dict)
     duration_ms: float = 0.0
@@ -77,12 +80,15 @@ class JournalEntry:
             "turn": self.turn,
             **packed.values,
         }
+        if self.order:
+            values["kind"] = _ORDER
         return Entity(self.agent, row_key(self.version), values), packed
 
     def _body(self) -> bytes:
         content = {name: getattr(self, name) for name in self.__slots__ if name not in ("previous", "hash")}
-        if not self.rows:
-            del content["rows"]
+        for name in ("order", "rows"):
+            if not content[name]:
+                del content[name]
         return to_bytes(content)
 
 
@@ -114,6 +120,10 @@ class Journal:
         """Up to `limit` entries with versions above `after`, oldest first."""
         return [entry async for entry, _ in self._walk(agent, after, limit)]
 
+    async def orders(self, agent: str, *, after: int = 0, limit: int = 100) -> list[JournalEntry]:
+        """As `entries`, only those that were an operator's order, or an agent's birth under one."""
+        return [entry async for entry, _ in self._walk(agent, after, limit, {"kind": _ORDER})]
+
     async def verify(self, agent: str, head: Head | None) -> Verification:
         """Recompute the hash chain of an agent and replay its patches against the head."""
         previous, count = GENESIS, 0
@@ -130,7 +140,9 @@ class Journal:
             state = patch.apply(state, entry.patch)
         return Verification(agent, count, _against_head(head, count, previous, state))
 
-    async def _walk(self, agent: str, after: int, limit: int | None) -> AsyncIterator[tuple[JournalEntry, bytes]]:
+    async def _walk(
+        self, agent: str, after: int, limit: int | None, where: Mapping[str, str | int | bool] | None = None
+    ) -> AsyncIterator[tuple[JournalEntry, bytes]]:
         cursor: str | None = None
         left = limit
         while True:
@@ -139,6 +151,7 @@ class Journal:
                 agent,
                 first=row_key(after + 1),
                 before=PREFIX + "~",
+                where=where,
                 limit=min(left or 1_000, 1_000),
                 cursor=cursor,
             )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -21,6 +22,7 @@ from aos.kernel.commit import Committed, Committer, describe, new_entry
 from aos.kernel.deadletter import DeadLetters, dead_letter
 from aos.kernel.dedupe import DedupeWindow
 from aos.kernel.errors import AosError, Conflict, HandlerFailed, MalformedMessage, UnknownAgentType
+from aos.kernel.gate import Gate
 from aos.kernel.head import Head
 from aos.kernel.heads import Heads
 from aos.kernel.journal import Journal, JournalEntry
@@ -32,10 +34,12 @@ from aos.kernel.ports import BlobStore, Clock, Ids, MessageBus, TableStore
 from aos.kernel.publish import Publisher
 from aos.kernel.rows import StoredRows
 from aos.kernel.settings import KernelSettings
+from aos.kernel.standing import OPEN, Standing, ordered
 from aos.kernel.steps import StepJournal, StepRows
 from aos.kernel.strict import StrictOrder
 from aos.kernel.trace import TraceContext, start_or_continue
 from aos.kernel.turn import TurnScope
+from aos.kernel.type_orders import BirthCheck, Decide, TypeOrders
 
 log = logging.getLogger("aos.turn")
 
@@ -55,6 +59,15 @@ class Delivery:
     body: bytes
     delivery_count: int = 1
     enqueued: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """What a turn works with: its batch, the gate before it, and the lines of messages that are kept."""
+
+    batch: Batch
+    gate: Gate
+    lines: tuple[HeldRows, ...]
 
 
 class Kernel:
@@ -88,7 +101,10 @@ class Kernel:
         self.rows = StoredRows(tables, blobs, self.settings.agents_table)
         self.mailbox = Mailbox(bus, self.settings)
         self._committer = Committer(tables, blobs, clock, self.settings)
-        self._publisher = Publisher(bus, self.dead_letters, projections)
+        self.type_orders = TypeOrders(tables, self.settings.orders_table)
+        self.running: dict[str, datetime] = {}
+        check = BirthCheck(self.type_orders, self.order)
+        self._publisher = Publisher(bus, self.dead_letters, [*projections, check])
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> None:
         """Take the messages of a mailbox, in order, through one turn (one per agent, should they be for several).
@@ -129,6 +145,31 @@ class Kernel:
             await self._refuse(message, error)
         else:
             await self._turn(behaviour, message.to, [(message, True)], None, repeated=True, given_up=error)
+
+    async def order(self, agent: str, decide: Decide) -> Head:
+        """Change how an agent stands with its operator. The order is a turn, and in force once this returns.
+
+        A turn that is under way loses its commit, and its messages come back to find the order.
+
+        Args:
+            agent: Its address; it need not have lived.
+            decide: What its standing is to become, None to leave it. What it raises, this raises.
+
+        Returns:
+            The agent's head, with the standing now in force.
+
+        Raises:
+            UnknownAgentType: nobody registered its type.
+            Conflict: the agent is so busy that the order found no gap; give it again.
+            StoreUnavailable, BusUnavailable: it may not be in force, or not carried out; give it again.
+        """
+        behaviour = self.catalogue.behaviour(agent_type(check_address(agent)))
+        if behaviour is None:
+            raise UnknownAgentType(f"No agent type {agent_type(agent)!r} is registered. Check the address.")
+        for _ in range(_ORDER_ATTEMPTS - 1):
+            with suppress(Conflict):
+                return await self._order(behaviour, agent, decide)
+        return await self._order(behaviour, agent, decide)
 
     async def resubmit(self, dead_letter_id: str) -> Message:
         """Put the message of a dead letter into its mailbox again. Interrupted and repeated, it is taken once.
@@ -190,16 +231,77 @@ class Kernel:
                 if not rehydrated:
                     raise Conflict(f"What is remembered of {agent!r} does not explain the message; read its head.")
                 return
-            entry = new_entry(agent, scope.version, self._ids.new(), trace.trace_id, self._clock)
-            describe(batch, entry, self.settings)
-            entry.duration_ms = round((self._clock.monotonic() - started) * 1000, 3)
-            entry.usage["storage_operations"] = usage.storage_operations + 1
-            committed = await self._committer.commit(batch, entry, held)
-            await self._publish(committed, batch.head)
-        _report(entry, batch.outcomes, usage)
+            born_under = batch.head.standing if batch.head.version == 1 else OPEN
+            await self._conclude(desk, OPEN, born_under, trace, started, usage)
         if left:
             remembered = self.heads.remembered(agent)
             await self._turn(behaviour, agent, left, remembered, repeated=repeated, given_up=given_up)
+
+    async def _order(self, behaviour: Behaviour, agent: str, decide: Decide) -> Head:
+        started = self._clock.monotonic()
+        with meter.metered() as usage:
+            head = await self._rehydrate(behaviour, agent)
+            standing = decide(head)
+            if standing is None:
+                return head
+            trace = start_or_continue(None, self._ids)
+            desk = self._open(behaviour, head, trace, started, set(), remembered=False)
+            await desk.gate.obey(standing)
+            await self._conclude(desk, head.standing, standing, trace, started, usage)
+        return desk.batch.head
+
+    async def _conclude(
+        self, desk: _Desk, before: Standing, after: Standing, trace: TraceContext, started: float, usage: meter.Usage
+    ) -> None:
+        """Commit and publish a turn, which is an order where it takes the agent from one standing to another."""
+        batch = desk.batch
+        entry = new_entry(batch.head.agent, batch.head.version, self._ids.new(), trace.trace_id, self._clock)
+        describe(batch, entry, self.settings)
+        if after is not before:
+            entry.order = ordered(before, after)
+        entry.duration_ms = round((self._clock.monotonic() - started) * 1000, 3)
+        entry.usage["storage_operations"] = usage.storage_operations + 1
+        committed = await self._committer.commit(batch, entry, *desk.lines)
+        await self._publish(committed, batch.head)
+        _report(entry, batch.outcomes, usage)
+
+    def _open(
+        self,
+        behaviour: Behaviour,
+        head: Head,
+        trace: TraceContext,
+        started: float,
+        returned: set[str],
+        *,
+        remembered: bool,
+    ) -> _Desk:
+        """All that a turn of the agent works with."""
+        scope = TurnScope(
+            agent=head.agent,
+            version=head.version + 1,
+            now=self._clock.now(),
+            ends=started + self.settings.turn_seconds,
+            inbox=self.settings.inbox,
+            events=self.settings.events,
+            trace=trace,
+            clock=self._clock,
+            blobs=self._blobs,
+            questions=self.settings.questions,
+        )
+        rows = StepRows(self._tables, self.settings.agents_table, head, remembered=remembered)
+        batch = Batch(
+            behaviour,
+            head,
+            scope,
+            self._ids,
+            lambda m: self._steps(m, rows, m.dedupe_key in returned),
+            self.rows,
+        )
+        table = self.settings.agents_table
+        held = HeldRows(self._tables, self._blobs, table, head.agent)
+        aside = HeldRows(self._tables, self._blobs, table, head.agent, prefix=ASIDE)
+        line = StrictOrder(batch, held, scope) if behaviour.policy.strict_order else batch
+        return _Desk(batch, Gate(line, batch, aside, held, scope, returned), (held, aside))
 
     async def _publish(self, committed: Committed, head: Head) -> None:
         if committed.head is None:
@@ -213,7 +315,9 @@ class Kernel:
         head = await self.heads.read(agent, window=window)
         if head is not None:
             return head
-        return Head(agent, DedupeWindow(window), state=json.dumps(behaviour.initial_state()).encode())
+        state = json.dumps(behaviour.initial_state()).encode()
+        standing = await self.type_orders.get(behaviour.type)
+        return Head(agent, DedupeWindow(window), state=state, standing=standing if standing.state != "open" else OPEN)
 
     async def _sort_out(self, head: Head, arrived: list[tuple[Message, bool]]) -> list[tuple[Message, bool]]:
         """The messages that are new. What the others led to is published again: that may be why they came back."""
@@ -255,9 +359,9 @@ async def _handle(
 ) -> list[tuple[Message, bool]]:
     """Take messages into a turn; returns those that its transaction might have no room for."""
     for position, (message, _) in enumerate(arrived):
-        if batch.is_full(len(held.operations())):
+        if desk.batch.is_full(desk.gate.operations):
             return arrived[position:]
-        await (line.handle(message) if given_up is None else line.give_up(message, given_up))
+        await (desk.gate.handle(message) if given_up is None else desk.gate.give_up(message, given_up))
     return []
 
 

@@ -1,33 +1,37 @@
-"""Strict order: while a message is put aside for retry, those behind it wait as rows of the agent's partition."""
+"""Messages held back as rows of the agent's partition: behind one that is to be retried, or until an agent may work."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 
-from aos.kernel.head import Head, Waiting
+from aos.kernel.head import Waiting
 from aos.kernel.json_text import to_bytes
 from aos.kernel.message import Message
 from aos.kernel.packing import pack, unpack
 from aos.kernel.ports import BlobStore, Delete, Entity, Insert, Operation, TableStore
 
-PREFIX = "w:"
+BEHIND = "w:"
+"""Begins the rows of messages that wait behind one, where order is strict."""
+ASIDE = "p:"
+"""Begins the rows of messages that were put aside because their agent may not work."""
 DRAIN = 20
 """Held messages taken up in one turn; a message of the agent to itself goes on with the rest."""
 
 
-def row_key(number: int) -> str:
-    return f"{PREFIX}{number:016d}"
+def row_key(prefix: str, number: int) -> str:
+    return f"{prefix}{number:016d}"
 
 
 class HeldRows:
-    """Rows of held messages that a turn adds and removes."""
+    """Rows of held messages, of one kind, that a turn adds and removes."""
 
-    def __init__(self, tables: TableStore, blobs: BlobStore, table: str, agent: str) -> None:
+    def __init__(self, tables: TableStore, blobs: BlobStore, table: str, agent: str, *, prefix: str = BEHIND) -> None:
         self._tables = tables
         self._blobs = blobs
         self._table = table
         self._agent = agent
+        self._prefix = prefix
         self._added: dict[int, Entity] = {}
         self._removed: list[int] = []
 
@@ -37,12 +41,12 @@ class HeldRows:
         packed = pack("message", body)
         if packed.blob:
             await self._blobs.put(packed.blob[0], packed.blob[1])
-        self._added[waiting.next] = Entity(self._agent, row_key(waiting.next), packed.values)
+        self._added[waiting.next] = Entity(self._agent, row_key(self._prefix, waiting.next), packed.values)
         waiting.next += 1
 
-    async def oldest(self, head: Head) -> Sequence[Message]:
-        """The messages at the front of the line, at most `DRAIN`."""
-        first, stop = head.waiting.first, min(head.waiting.next, head.waiting.first + DRAIN)
+    async def oldest(self, waiting: Waiting, *, limit: int = DRAIN) -> Sequence[Message]:
+        """The messages at the front of the line, at most `limit`."""
+        first, stop = waiting.first, min(waiting.next, waiting.first + limit)
         stored = min([stop, *self._added])
         entities = [self._added[number] for number in range(stored, stop)]
         if first < stored:
@@ -56,7 +60,12 @@ class HeldRows:
         cursor: str | None = None
         while True:
             page = await self._tables.scan(
-                self._table, self._agent, first=row_key(first), before=row_key(before), limit=DRAIN, cursor=cursor
+                self._table,
+                self._agent,
+                first=row_key(self._prefix, first),
+                before=row_key(self._prefix, before),
+                limit=DRAIN,
+                cursor=cursor,
             )
             found += page.entities
             cursor = page.cursor
@@ -70,5 +79,5 @@ class HeldRows:
         waiting.first += 1
 
     def operations(self) -> list[Operation]:
-        deletes: list[Operation] = [Delete(self._agent, row_key(number)) for number in self._removed]
+        deletes: list[Operation] = [Delete(self._agent, row_key(self._prefix, number)) for number in self._removed]
         return [*deletes, *(Insert(entity) for entity in self._added.values())]

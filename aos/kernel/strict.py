@@ -53,7 +53,7 @@ class StrictOrder:
 
     async def _drain(self) -> None:
         waiting = self._batch.head.waiting
-        for message in await self._held.oldest(self._batch.head):
+        for message in await self._held.oldest(waiting):
             if self._batch.is_full(len(self._held.operations())):
                 break
             self._held.release(waiting)

@@ -27,6 +27,7 @@ T = TypeVar("T")
 ERROR_TYPE = "aos.error"
 TIMEOUT_TYPE = "aos.timeout"
 RESUME_TYPE = "aos.resume"
+TAKE_UP_TYPE = "aos.take-up"
 QUESTIONS_TOPIC = "aos.questions"
 QUESTION_TYPE = "aos.question.asked"
 

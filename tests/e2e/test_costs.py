@@ -27,7 +27,7 @@ async def test_a_hop_costs_a_send_a_receive_a_complete_and_a_storage_transaction
         entries = (await http.get(f"/api/v1/agents/{agent}/journal", params={"limit": 1000})).json()["entries"]
         assert len(entries) == turns
         # Cold at first: the head is looked for. Warm ever after.
-        assert [entry["usage"]["storage_operations"] for entry in entries] == [2] + [1] * (turns - 1)
+        assert [entry["usage"]["storage_operations"] for entry in entries] == [3] + [1] * (turns - 1)
 
 
 def _completed(status: dict[str, dict[str, int]], before: object) -> int:

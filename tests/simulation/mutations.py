@@ -38,9 +38,9 @@ def publishing_before_the_commit(kernel: Kernel) -> None:
     """Messages leave before it is certain that the turn will have been."""
     commit = kernel._committer.commit
 
-    async def hasty(batch: Batch, entry: JournalEntry, held: HeldRows) -> Committed:
+    async def hasty(batch: Batch, entry: JournalEntry, *held: HeldRows) -> Committed:
         await kernel._publisher.publish(entry, batch.head)
-        return await commit(batch, entry, held)
+        return await commit(batch, entry, *held)
 
     async def remember(committed: Committed, head: Head) -> None:
         if committed.head is None:

@@ -15,6 +15,7 @@ from aos.kernel.turn import TIMEOUT_TYPE
 from aos.testing.simulation.scene import INBOX
 from aos.testing.simulation.workload import Ending, Workload
 
+_KEPT_FOR_LATER = ("held", "aside")
 _SETTLED = ("applied", "dead", "retried")
 _CODES_OF_NOBODY = ("delivery_failed", "unknown_agent_type")
 
@@ -39,12 +40,13 @@ def nothing_doubled(ending: Ending) -> Iterator[str]:
 
 
 def nothing_lost(ending: Ending, posted: Sequence[Message]) -> Iterator[str]:
-    """Whatever was sent to an agent is in its journal, or in the dead-letter store."""
+    """Whatever was sent to an agent was dealt with in its journal, or is in the dead-letter store."""
     taken = {
         (agent, _key(record["message"]))
         for agent, entries in ending.journals.items()
         for entry in entries
         for record in entry.received
+        if record["outcome"] not in _KEPT_FOR_LATER
     }
     taken |= {(letter.agent, _key(letter.message)) for letter in ending.letters if letter.message is not None}
     for letter in [*_posted(posted), *_sent(ending)]:
@@ -98,7 +100,7 @@ def rows_left_over(ending: Ending, rows: Sequence[Entity], windows: Counter[str]
             continue
         if row.row.startswith("s:") and settled is not None and _write_number(row) > settled:
             windows["step rows written after their message was done"] += 1
-        elif row.row.startswith(("s:", "w:")):
+        elif row.row.startswith(("s:", "w:", "p:")):
             yield f"row {row.row} of {row.partition} was left"
 
 
