@@ -27,7 +27,6 @@ _PASSED_OVER: Mapping[str, str] = {
     "debug": "every agent can be asked through /api/v1/agents",
     "input_schema": "what an agent is asked is text",
     "logger": "every answer is in the journal",
-    "mcp": "name the tools it may use in `tools`",
     "response_example": "put the example into the instructions, or its schema into `response_schema`",
     "skills": "put what it should know into the instructions",
     "subagents": "agents send each other messages",
@@ -185,6 +184,8 @@ def _translate(fields: dict[str, Any], where: _Lines) -> list[str]:
         del fields["tools"]
         if tools is not False:
             warnings.append(where.at("tools", "`tools` excludes; here an agent has the tools it is granted by name."))
+    if isinstance(fields.get("mcp"), bool | dict) and fields.pop("mcp") is not False:
+        warnings.append(where.at("mcp", "`mcp` excludes; here an agent has the tools it is granted: `search.*`."))
     if "trigger" in fields:
         trigger, warning = _their_trigger(fields.pop("trigger"), where)
         fields["triggers"] = [*(fields.get("triggers") or []), *trigger]

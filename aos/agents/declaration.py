@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -99,6 +99,10 @@ class ToolGrant(BaseModel):
     configuration: Mapping[str, Any] = Field(default_factory=dict)
 
 
+McpGrant = Annotated[str, Field(pattern=r"^[A-Za-z0-9_*?-]+\..+$", max_length=200)]
+"""A server, a dot, and the name or pattern of a tool of it."""
+
+
 class Declaration(BaseModel):
     """An agent without code.
 
@@ -114,6 +118,7 @@ class Declaration(BaseModel):
         model: The chain of models, as in `Route.models`; empty for the system's own.
         tools: Names of the tools it is granted.
         permissions: What it is allowed to, for tools that require permissions.
+        mcp: Tools of MCP servers it is granted, by pattern: `files.*`, `search.find`.
         mcp_tools: Tools of MCP servers that are meant for it, as an agent registry says.
         triggers: What wakes it beside `agent.query`.
         publish: Topic under which it publishes what it answers to its triggers.
@@ -139,6 +144,7 @@ class Declaration(BaseModel):
     model: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
     permissions: tuple[str, ...] = ()
+    mcp: tuple[McpGrant, ...] = ()
     mcp_tools: tuple[ToolGrant, ...] = ()
     triggers: tuple[Trigger, ...] = ()
     publish: str | None = Field(default=None, min_length=1, max_length=200)

@@ -81,6 +81,7 @@ class DeclarativeAgent(Agent[Remembered]):
         self.policy = AgentPolicy(message_timeout=declaration.limits.seconds + 30)
         self.wakes = declaration.wakes
         self.tools = declaration.tools
+        self.mcp = declaration.mcp
         self.permissions = declaration.permissions
         super().__init__()
 
@@ -162,7 +163,7 @@ class DeclarativeAgent(Agent[Remembered]):
         chain = {"models": self.declaration.model} if self.declaration.model else {}
         route = Route(seconds=limits.seconds, **chain)
         try:
-            return await (self._work(turn, request, route) if self.tools else turn.think(request, route=route))
+            return await (self._work(turn, request, route) if self._has_tools else turn.think(request, route=route))
         except NoModelFits as error:
             raise _no_model(turn, error.message) from error
 

@@ -10,6 +10,7 @@ from aos.kernel.errors import NotAllowedNow
 from aos.kernel.ports import Clock, Ids
 from aos.tools.calculator import calculator
 from aos.tools.registry import ToolRegistry
+from aos.tools.tool_source import ToolSource
 
 if TYPE_CHECKING:
     from aos.agents.agent import Agent
@@ -46,12 +47,14 @@ class Surroundings:
         roster: The other agents.
         house: The running system.
         tools: The tools there are, of which each agent sees those it was granted.
-    find_router: Gives the model router, or None where no model is configured; called when first a model is asked.
+        servers: The MCP servers, of whose tools each agent sees those it was granted.
+        find_router: Gives the model router, or None where no model is configured; called when first a model is asked.
     """
 
     roster: Roster | None = None
     house: House | None = None
     tools: ToolRegistry = field(default_factory=lambda: ToolRegistry([calculator]))
+    servers: ToolSource | None = None
     find_router: Callable[[], ModelRouter | None] | None = None
 
     @property

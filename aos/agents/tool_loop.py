@@ -7,7 +7,7 @@ what was thought or done before.
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,6 +15,8 @@ from aos.agents.turn import Turn
 from aos.llm.messages import ChatMessage, ToolCall, ToolSpec
 from aos.llm.request import ModelRequest
 from aos.llm.response import ModelResponse
+from aos.tools.declaration import Tool
+from aos.tools.model_names import model_names
 from aos.tools.toolbox import Observation, Toolbox
 
 Think = Callable[[ModelRequest], Awaitable[ModelResponse]]
@@ -98,13 +100,15 @@ async def use_tools(
 
     Raises:
         ApprovalNeeded, OutcomeUnknown: the message is set aside until a person has answered.
+        AosError: a server of granted tools cannot be asked what it has, and never could.
         SettingMissing, AllModelsFailed, BudgetExceeded, ModelError: as `turn.think` raises them.
     """
     bounds = limits or Limits()
     ask = think or turn.think
     asked = ModelRequest.ask(request) if isinstance(request, str) else request
+    named = model_names(await toolbox.offered())
     specs = tuple(
-        ToolSpec(name=tool.name, description=tool.description, parameters=tool.parameters) for tool in toolbox.tools
+        ToolSpec(name=name, description=tool.description, parameters=tool.parameters) for name, tool in named.items()
     )
     messages = list(asked.messages)
     steps: list[LoopStep] = []
@@ -116,7 +120,7 @@ async def use_tools(
         stopped = _stopped(response, bounds, cost, len(steps) + 1)
         if stopped is not None:
             break
-        observations = await _act(toolbox, response.tool_calls, bounds)
+        observations = await _act(toolbox, response.tool_calls, bounds, named)
         steps.append(LoopStep(response.text, response.tool_calls, tuple(observations)))
         messages += [_shown(call, seen, bounds) for call, seen in zip(response.tool_calls, observations, strict=True)]
     turn.record("tool.loop", stopped=stopped, rounds=len(steps), cost_usd=round(cost, 8))
@@ -135,8 +139,14 @@ def _stopped(response: ModelResponse, bounds: Limits, cost: float, thoughts: int
     return None
 
 
-async def _act(toolbox: Toolbox, calls: Sequence[ToolCall], bounds: Limits) -> list[Observation]:
-    made = await toolbox.observe([(call.name, call.arguments) for call in calls[: bounds.max_calls]])
+async def _act(
+    toolbox: Toolbox, calls: Sequence[ToolCall], bounds: Limits, named: Mapping[str, Tool]
+) -> list[Observation]:
+    wished = [
+        (named[call.name].name if call.name in named else call.name, call.arguments)
+        for call in calls[: bounds.max_calls]
+    ]
+    made = await toolbox.observe(wished)
     said = f"At most {bounds.max_calls} calls at a time. Ask for this one again."
     refused = {"code": "too_many_calls", "message": said, "details": {}}
     return [*made, *(Observation(False, error=refused) for _ in calls[bounds.max_calls :])]

@@ -12,6 +12,7 @@ from aos.kernel.turn import Turn
 from aos.tools.declaration import Tool
 from aos.tools.guardrail import Guardrail
 from aos.tools.reservations import OpenCall, open_calls, reversible_rows, undo_all
+from aos.tools.tool_source import Further
 from aos.tools.toolbox import Toolbox
 
 CONFIRM_TYPE = "tool.confirm"
@@ -45,11 +46,13 @@ class ToolUse:
 
     Attributes:
         tools: Those it is granted: tools, or names of registered ones.
+        mcp: Tools of MCP servers it is granted, by pattern: `files.*`, `search.find`.
         permissions: What it is allowed to. A tool that requires more is neither offered to a model nor called.
         guardrail: What holds once content from outside has entered a turn.
     """
 
     tools: tuple[Tool | str, ...] = ()
+    mcp: tuple[str, ...] = ()
     permissions: tuple[str, ...] = ()
     guardrail: Guardrail = Guardrail()
     surroundings: Surroundings
@@ -61,11 +64,17 @@ class ToolUse:
             NotFound: a grant names a tool that nobody registered.
         """
         registry = self.surroundings.tools
-        return Toolbox(turn, registry.granted(self.tools), registry, self.guardrail, frozenset(self.permissions))
+        further = Further(self.surroundings.servers, self.mcp)
+        granted, permissions = registry.granted(self.tools), frozenset(self.permissions)
+        return Toolbox(turn, granted, registry, self.guardrail, permissions, further)
+
+    @property
+    def _has_tools(self) -> bool:
+        return bool(self.tools or self.mcp)
 
     async def take_tool_message(self, turn: Turn) -> bool:
         """Deal with a message about an earlier call; False if it is another kind of message."""
-        if not self.tools or turn.request is not None or turn.message.topic is not None:
+        if not self._has_tools or turn.request is not None or turn.message.topic is not None:
             return False
         if turn.message.type == CONFIRM_TYPE:
             await _confirm(turn)
@@ -77,7 +86,7 @@ class ToolUse:
 
     async def abandon(self, turn: Turn, error: AosError) -> set[str]:
         """See that the reversible calls of a message that is given up are taken back, the latest first."""
-        if not self.tools:
+        if not self._has_tools:
             return set()
         calls = await open_calls(turn)
         reversible = [call.to_json() for call in calls if call.reversible]

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from aos.kernel.errors import InvalidInput, NeedsAnswer
+from aos.kernel.errors import InvalidInput, NeedsAnswer, NotAllowedNow, NotFound
 from aos.kernel.turn import Turn
 from aos.tools.attempt import Attempt
 from aos.tools.calls import Call, Record, digest, outcome_error
@@ -18,6 +18,7 @@ from aos.tools.errors import ApprovalNeeded, ToolDenied, ToolNotGranted, ToolNot
 from aos.tools.guardrail import Guardrail, Judgement
 from aos.tools.registry import ToolRegistry
 from aos.tools.reservations import open_calls, undo_all
+from aos.tools.tool_source import Further
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class Toolbox:
         registry: Where calls are counted, and what they are made with.
         guardrail: What holds once content from outside has entered the turn.
         permissions: What the agent is allowed to; a tool that requires more is not offered and not called.
+        further: Granted tools that are found when they are needed: those of other servers.
     """
 
     def __init__(
@@ -53,18 +55,24 @@ class Toolbox:
         registry: ToolRegistry,
         guardrail: Guardrail,
         permissions: Collection[str] = (),
+        further: Further | None = None,
     ) -> None:
         self._turn = turn
         self._tools = tools
         self._registry = registry
         self._guardrail = guardrail
         self._permissions = permissions
+        self._further = further or Further()
         self._bench = registry.bench
 
     @property
     def tools(self) -> list[Tool]:
         """The tools this agent was granted and has the permissions for."""
         return [tool for tool in self._tools.values() if not tool.missing(self._permissions)]
+
+    async def offered(self) -> list[Tool]:
+        """As `tools`, with the granted tools of other servers. Raises `AosError` where these cannot be found out."""
+        return [*self.tools, *(tool for tool in await self._further.all() if not tool.missing(self._permissions))]
 
     async def call(self, name: str, /, **arguments: Any) -> Any:
         """Call a tool; its result as JSON. On a message that comes back, what it brought before.
@@ -110,17 +118,18 @@ class Toolbox:
     async def _observation(self, name: str, arguments: Mapping[str, Any], labels: frozenset[str]) -> Observation:
         try:
             record = await self._take(name, arguments, labels, last=True)
-        except (ToolNotGranted, ToolNotPermitted, ToolDenied, InvalidInput) as error:
+        except (ToolNotGranted, ToolNotPermitted, ToolDenied, InvalidInput, NotFound, NotAllowedNow) as error:
             return Observation(False, error=error.to_json())
         if record["outcome"] == "done":
             return Observation(True, record["result"])
         return Observation(False, error=record["error"])
 
     async def _take(self, name: str, arguments: Mapping[str, Any], labels: frozenset[str], *, last: bool) -> Record:
-        tool = self._granted(name)
         turn = self._turn
+        local = self._granted(name) if name in self._tools or not self._further.grants else None
         # Numbered before anything is awaited: calls side by side have the same numbers on every delivery.
         number, order = turn.occurrence(f"tool {name}"), [turn.attempt, turn.occurrence("tool order")]
+        tool = local or self._permitted(name, await self._further.find(name))
         model = tool.read(arguments)
         given = model.model_dump(mode="json")
         judgement = self._guardrail.judge(tool, labels)
@@ -135,9 +144,11 @@ class Toolbox:
         return record
 
     def _granted(self, name: str) -> Tool:
-        tool = self._tools.get(name)
+        return self._permitted(name, self._tools.get(name))
+
+    def _permitted(self, name: str, tool: Tool | None) -> Tool:
         if tool is None:
-            granted = ", ".join(sorted(self._tools)) or "none"
+            granted = ", ".join([*sorted(self._tools), *self._further.grants]) or "none"
             raise ToolNotGranted(f"Agent {self._turn.agent!r} was not granted tool {name!r}. It has: {granted}.")
         missing = tool.missing(self._permissions)
         if missing:

@@ -52,7 +52,7 @@ builtin_endpoints: true
 logger: true
 tools:
   exclude: [bash]
-mcp: false
+mcp: true
 metadata:
   team: finance
 ---
