@@ -20,7 +20,9 @@ from aos.azure.tables import AzureTableStore
 from aos.config import AOSConfig
 from aos.kernel.ambient import RandomIds, SystemClock
 from aos.llm.installed import InstalledModels
+from aos.mcp.servers import McpServers
 from aos.system import Adapters, AgentOperatingSystem
+from aos.tools.attempt import Workbench
 
 
 def compose(
@@ -44,7 +46,11 @@ def compose(
     settings = os.environ if environ is None else environ
     outside = adapters or azure_adapters(config, settings)
     return AgentOperatingSystem(
-        config, outside, registry or registry_of(config, settings), models_of(settings, outside)
+        config,
+        outside,
+        registry or registry_of(config, settings),
+        models_of(settings, outside),
+        mcp_servers_of(config, settings, outside),
     )
 
 
@@ -72,6 +78,22 @@ def models_of(environ: Mapping[str, str], adapters: Adapters) -> InstalledModels
 
     return InstalledModels(
         environ, secrets=secret, token=EntraTokens(), tables=adapters.tables, clock=adapters.clock, ids=adapters.ids
+    )
+
+
+def mcp_servers_of(config: AOSConfig, environ: Mapping[str, str], adapters: Adapters | None = None) -> McpServers:
+    """The MCP servers of the configured file; `${NAME}` in it are app settings, which may refer to Key Vault.
+
+    Raises:
+        SettingInvalid: the file is not right; the message names server, field and remedy.
+    """
+    bench = Workbench(adapters.clock, adapters.ids) if adapters is not None else None
+    return McpServers.of_file(
+        config.mcp.file,
+        environ=environ,
+        resolve=KeyVaultSecrets().resolve,
+        processes=config.mcp.stdio,
+        bench=bench,
     )
 
 

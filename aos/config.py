@@ -59,6 +59,18 @@ class ApiConfig(_Section):
     max_wait_seconds: float = Field(default=60.0, ge=0, le=200)
 
 
+class McpConfig(_Section):
+    """The MCP servers whose tools agents may use.
+
+    Attributes:
+        file: Names them, as `mcp.json` does; without it `mcp.json` in the working folder, if there is one.
+        stdio: Whether a server may be a process that is started here.
+    """
+
+    file: Path | None = None
+    stdio: bool = False
+
+
 class AOSConfig(_Section):
     """All settings of the system that are its own.
 
@@ -82,6 +94,7 @@ class AOSConfig(_Section):
     turn: TurnConfig = TurnConfig()
     questions: QuestionConfig = QuestionConfig()
     api: ApiConfig = ApiConfig()
+    mcp: McpConfig = McpConfig()
 
     @classmethod
     def load(cls, *, file: Path | None = None, environ: Mapping[str, str] | None = None, **runtime: Any) -> AOSConfig:

@@ -26,6 +26,7 @@ from aos.kernel.errors import InvalidInput
 from aos.kernel.kernel import Kernel
 from aos.kernel.meter import process_total
 from aos.llm.installed import InstalledModels
+from aos.mcp.servers import McpServers
 from aos.messaging.app_agent import AppAgent
 from aos.messaging.message_bus import MessageBus
 from aos.messaging.requests import RequestDesk, Services
@@ -71,6 +72,7 @@ class AgentOperatingSystem:
         agent_manager: Registers agents, and says how they all are.
         tasks, directory, artifacts, documents: What business apps and people work with.
         models: The model router, where one is configured.
+        mcp_servers: The MCP servers whose tools agents may be granted.
         messages: Sends to agents and topics.
         requests: Answers business apps that speak Service Bus.
         heartbeat: Tells that this host is alive.
@@ -85,9 +87,11 @@ class AgentOperatingSystem:
         adapters: Adapters,
         registry: AgentRegistry,
         models: InstalledModels | None = None,
+        mcp_servers: McpServers | None = None,
     ) -> None:
         self.config = config
         self.models = models or InstalledModels({}, secrets=_no_secrets)
+        self.mcp_servers = mcp_servers or McpServers()
         self.adapters = adapters
         self.registry = registry
         registry.register(TaskAgent(registry.task_type))
@@ -106,6 +110,7 @@ class AgentOperatingSystem:
             projections=(agent_index, self.task_index, question_index),
         )
         registry.surroundings.find_router = lambda: self.models.router
+        registry.surroundings.servers = self.mcp_servers
         registry.surroundings.house = House(self.kernel, adapters.clock, adapters.ids)
         self.artifacts = Artifacts(adapters.blobs)
         self.documents = Documents(adapters.blobs, adapters.clock)
@@ -139,6 +144,7 @@ class AgentOperatingSystem:
 
     async def stop(self) -> None:
         """End all connections. Agents are not concerned: they are asleep."""
+        await self.mcp_servers.close()
         await self.models.close()
         await self.adapters.close()
 

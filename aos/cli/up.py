@@ -23,7 +23,7 @@ async def started(port: int, home: Path) -> AsyncIterator[Stack]:
         app=PROJECT,
         home=home,
         host_port=port,
-        settings={"AOS_ENVIRONMENT": "local"},
+        settings={"AOS_ENVIRONMENT": "local", "AOS_MCP_STDIO": "true"},
         report=lambda text: console.print(f"[dim]{text}[/dim]", markup=True),
     )
     async with Stack.start(options) as stack:

@@ -45,7 +45,7 @@ async def put(file: str, text: str) -> str:
 @server.tool()
 async def append(file: str, text: str) -> int:
     """Add a line to a file."""
-    with Path(file).open("a", encoding="utf-8") as out:  # noqa: ASYNC230, ASYNC240
+    with Path(file).open("a", encoding="utf-8") as out:  # noqa: ASYNC230
         out.write(text + "\n")
     return len(text)
 
@@ -111,6 +111,5 @@ def main(*arguments: Any) -> None:
 
 if __name__ == "__main__":
     if os.environ.get("WORKSHOP_BROKEN"):
-        print("the workshop is closed:", os.environ["WORKSHOP_BROKEN"], file=sys.stderr)
-        sys.exit(1)
+        sys.exit(f"the workshop is closed: {os.environ['WORKSHOP_BROKEN']}")
     main(*sys.argv[1:])
