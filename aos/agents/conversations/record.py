@@ -153,8 +153,9 @@ class Record:
         summary = self.summary
         if summary is not None and summary.until <= first:
             self.kept["summary"] = None
+        self.kept["title"] = next((_title(entry) for entry in self.window), "")
         if first == self.next:
-            self.kept["title"], self.kept["labels"] = "", []
+            self.kept["labels"] = []
 
     def listed(self) -> dict[str, Any]:
         """What a list of conversations says of it."""

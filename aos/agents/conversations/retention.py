@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from aos.agents.conversations.entry import (
     AGE_PREFIX,
     Entry,
@@ -14,6 +16,8 @@ from aos.agents.conversations.record import Record
 from aos.agents.conversations.shelf import EXPIRE, Shelf
 from aos.agents.turn import Turn
 
+_TICK = timedelta(microseconds=1)
+_PAUSE = timedelta(seconds=1)
 _BATCH = 15
 """Entries deleted in a turn, each with what tells of its correction."""
 
@@ -24,22 +28,22 @@ async def expire(turn: Turn, shelf: Shelf) -> None:
     shelf.remind_of_age(None)
     if keep_for is None:
         return
-    cutoff = turn.now - keep_for
+    cutoff = turn.now - keep_for + _TICK
     due = await turn.rows.page(AGE_PREFIX, before=age_before(cutoff), limit=1)
     if due:
         key, found = due[0]
         await turn.rows.delete(key)
-        await _delete(turn, shelf, await shelf.take(found["conversation"]))
+        await _delete(turn, shelf, await shelf.take(found["conversation"]), cutoff)
         turn.send(turn.agent, EXPIRE, priority=1)
         return
     oldest = await turn.rows.page(AGE_PREFIX, limit=1)
     if oldest:
         first = (await shelf.take(oldest[0][1]["conversation"])).oldest
-        shelf.remind_of_age(max(turn.now, first + keep_for) if first else None)
+        # The clock of the host may be behind that of the bus.
+        shelf.remind_of_age(max(turn.now + _PAUSE, first + keep_for) if first else None)
 
 
-async def _delete(turn: Turn, shelf: Shelf, record: Record) -> None:
-    cutoff = turn.now - (shelf.limits.keep_for or turn.now - turn.now)
+async def _delete(turn: Turn, shelf: Shelf, record: Record, cutoff: datetime) -> None:
     prefix, start = entries_prefix(record.id), record.first
     after = {"after": entry_key(record.id, start - 1)} if start else {}
     entries = [Entry.from_json(entry) for _, entry in await turn.rows.page(prefix, **after, limit=_BATCH + 1)]
