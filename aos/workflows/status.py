@@ -1,0 +1,43 @@
+"""How a run of a workflow and each of its steps stand."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+SKIPPED_TEXT = "Skipped due to failed dependency"
+"""The error of a step that was not done because one it needs failed."""
+
+
+class RunStatus(StrEnum):
+    """A run's status; `compensated` is a failure whose completed steps were undone."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    WAITING = "waiting"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    COMPENSATING = "compensating"
+    COMPENSATED = "compensated"
+
+    @property
+    def is_final(self) -> bool:
+        return self in (RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.COMPENSATED)
+
+
+class StepStatus(StrEnum):
+    """A step's status."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    WAITING = "waiting"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+    COMPENSATED = "compensated"
+
+    @property
+    def is_final(self) -> bool:
+        return self not in (StepStatus.PENDING, StepStatus.RUNNING, StepStatus.WAITING)
