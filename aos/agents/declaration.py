@@ -119,6 +119,7 @@ class Declaration(BaseModel):
         tools: Names of the tools it is granted.
         permissions: What it is allowed to, for tools that require permissions.
         mcp: Tools of MCP servers it is granted, by pattern: `files.*`, `search.find`.
+        tool_calling: How a model is given the tools: by its own tool calls, or in text where it has none.
         mcp_tools: Tools of MCP servers that are meant for it, as an agent registry says.
         triggers: What wakes it beside `agent.query`.
         publish: Topic under which it publishes what it answers to its triggers.
@@ -145,6 +146,7 @@ class Declaration(BaseModel):
     tools: tuple[str, ...] = ()
     permissions: tuple[str, ...] = ()
     mcp: tuple[McpGrant, ...] = ()
+    tool_calling: Literal["native", "text"] = "native"
     mcp_tools: tuple[ToolGrant, ...] = ()
     triggers: tuple[Trigger, ...] = ()
     publish: str | None = Field(default=None, min_length=1, max_length=200)
@@ -159,6 +161,12 @@ class Declaration(BaseModel):
     @classmethod
     def _chain(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _text_has_no_schema(self) -> Self:
+        if self.tool_calling == "text" and self.response_schema is not None:
+            raise ValueError("tool_calling: `text` gives an answer in words; leave `response_schema` out")
+        return self
 
     @model_validator(mode="after")
     def _names(self) -> Self:

@@ -17,6 +17,9 @@ from aos.kernel.errors import InvalidInput, PermissionDenied, SettingMissing, Te
 from aos.kernel.policy import AgentPolicy
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from aos.agents.tool_loop import Think
     from aos.llm.request import ModelRequest
     from aos.llm.response import ModelResponse
     from aos.llm.route import Route
@@ -172,13 +175,27 @@ class DeclarativeAgent(Agent[Remembered]):
         from aos.agents.tool_loop import use_tools
         from aos.llm.response import Cost
 
-        result = await use_tools(turn, self.toolbox(turn), request, think=lambda asked: turn.think(asked, route=route))
+        def think(asked: ModelRequest) -> Awaitable[ModelResponse]:
+            return turn.think(asked, route=route)
+
+        if self.declaration.tool_calling == "text":
+            return await self._work_in_text(turn, request, think)
+        result = await use_tools(turn, self.toolbox(turn), request, think=think)
         if result.stopped not in ("answer", "length"):
             raise TerminalError(
                 f"The model used tools {len(result.steps)} times and came to no answer. Ask for less at a time.",
                 code="no_answer",
             )
         return result.response.model_copy(update={"cost": Cost(usd=result.cost)})
+
+    async def _work_in_text(self, turn: Turn, request: ModelRequest, think: Think) -> ModelResponse:
+        from aos.agents.text_react import use_tools_in_text
+        from aos.llm.messages import TextPart
+        from aos.llm.response import Cost
+
+        result = await use_tools_in_text(turn, self.toolbox(turn), request, think=think)
+        answer = TextPart(text=result.answer)
+        return result.response.model_copy(update={"parts": (answer,), "cost": Cost(usd=result.cost)})
 
     def _answer(self, response: ModelResponse, conversation: str) -> dict[str, Any]:
         answer: dict[str, Any] = {

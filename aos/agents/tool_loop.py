@@ -115,7 +115,7 @@ async def use_tools(
     cost = 0.0
     while True:
         response = await ask(asked.model_copy(update={"messages": tuple(messages), "tools": specs}))
-        cost += response.cost.usd if response.cost is not None and not response.cached else 0.0
+        cost += cost_of(response)
         messages.append(response.message)
         stopped = _stopped(response, bounds, cost, len(steps) + 1)
         if stopped is not None:
@@ -126,6 +126,20 @@ async def use_tools(
     turn.record("tool.loop", stopped=stopped, rounds=len(steps), cost_usd=round(cost, 8))
     answer = response.text if stopped in ("answer", "length") else ""
     return LoopResult(answer, stopped, tuple(steps), cost, tuple(messages), response)
+
+
+def cost_of(response: ModelResponse) -> float:
+    """US dollars that an answer cost; nothing where its price is not known."""
+    return response.cost.usd if response.cost is not None and not response.cached else 0.0
+
+
+def shown_text(seen: Observation, bounds: Limits) -> str:
+    """What came of a call, as a model is shown it."""
+    value: Any = seen.result if seen.ok else {"error": dict(seen.error or {})}
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if len(text) > bounds.max_observation:
+        text = f"{text[: bounds.max_observation]} [cut off: {len(text):,} characters in all]"
+    return text
 
 
 def _stopped(response: ModelResponse, bounds: Limits, cost: float, thoughts: int) -> Stop | None:
@@ -153,8 +167,4 @@ async def _act(
 
 
 def _shown(call: ToolCall, seen: Observation, bounds: Limits) -> ChatMessage:
-    value: Any = seen.result if seen.ok else {"error": dict(seen.error or {})}
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    if len(text) > bounds.max_observation:
-        text = f"{text[: bounds.max_observation]} [cut off: {len(text):,} characters in all]"
-    return ChatMessage.tool(call, text, is_error=not seen.ok)
+    return ChatMessage.tool(call, shown_text(seen, bounds), is_error=not seen.ok)

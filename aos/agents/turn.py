@@ -92,6 +92,11 @@ class Turn(KernelTurn):
         return await think(self, self._surroundings.router, request, name=name, route=route)
 
     @property
+    def trace_id(self) -> str:
+        """Of the trace that the turn belongs to."""
+        return self._scope.trace.trace_id
+
+    @property
     def can_think(self) -> bool:
         """Whether a model is configured."""
         return self._surroundings.router is not None

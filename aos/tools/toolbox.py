@@ -74,6 +74,11 @@ class Toolbox:
         """As `tools`, with the granted tools of other servers. Raises `AosError` where these cannot be found out."""
         return [*self.tools, *(tool for tool in await self._further.all() if not tool.missing(self._permissions))]
 
+    def with_also(self, *tools: Tool) -> Toolbox:
+        """A toolbox with further tools, except those whose names are taken."""
+        merged = {**{tool.name: tool for tool in tools}, **self._tools}
+        return Toolbox(self._turn, merged, self._registry, self._guardrail, self._permissions, self._further)
+
     async def call(self, name: str, /, **arguments: Any) -> Any:
         """Call a tool; its result as JSON. On a message that comes back, what it brought before.
 
