@@ -30,6 +30,7 @@ class Answer(BaseModel):
         result: What it brought, if anything.
         approved: Where approval was needed: whether the call is allowed.
         by: Who says so.
+        comment: Why.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -39,6 +40,7 @@ class Answer(BaseModel):
     result: Any = None
     approved: bool | None = None
     by: str | None = None
+    comment: str | None = None
 
 
 class ToolUse:
