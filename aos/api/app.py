@@ -12,7 +12,19 @@ from fastapi.responses import HTMLResponse
 from aos import __version__
 from aos.api import problems
 from aos.api.body import BodyGuard
-from aos.api.routes import agents, artifacts, deadletters, declarations, mcp, models, questions, system, tasks, tools
+from aos.api.routes import (
+    agents,
+    artifacts,
+    deadletters,
+    declarations,
+    mcp,
+    mcp_servers,
+    models,
+    questions,
+    system,
+    tasks,
+    tools,
+)
 
 if TYPE_CHECKING:
     from aos.system import AgentOperatingSystem
@@ -34,9 +46,21 @@ def create_app(operating_system: AgentOperatingSystem) -> FastAPI:
     limits = operating_system.config.api
     app.add_middleware(BodyGuard, max_bytes=limits.max_body_bytes, max_artifact_bytes=limits.max_artifact_bytes)
     problems.install(app)
-    for routes in (tasks, models, agents, declarations, tools, questions, artifacts, deadletters, mcp, system):
+    for routes in (
+        tasks,
+        models,
+        agents,
+        declarations,
+        tools,
+        questions,
+        artifacts,
+        deadletters,
+        mcp_servers,
+        mcp,
+        system,
+    ):
         app.include_router(routes.router, prefix=PREFIX)
-    for seed_routes in (system.seed_router, mcp.router):
+    for seed_routes in (system.seed_router, mcp.router, mcp_servers.seed_router):
         app.include_router(seed_routes, prefix="/api")
     app.add_api_route(f"{PREFIX}/docs", _docs, include_in_schema=False)
     return app
