@@ -6,7 +6,7 @@ Importing this module loads no Azure SDK; the adapters do so at first use.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from aos.agents import AgentRegistry
 from aos.agents.installed import installed_agents
@@ -51,6 +51,7 @@ def compose(
         registry or registry_of(config, settings),
         models_of(settings, outside),
         mcp_servers_of(config, settings, outside),
+        secrets=secrets_of(settings),
     )
 
 
@@ -70,15 +71,25 @@ def registry_of(config: AOSConfig, environ: Mapping[str, str] | None = None) -> 
 
 def models_of(environ: Mapping[str, str], adapters: Adapters) -> InstalledModels:
     """The model router's parts: keys from the settings, from Key Vault where a setting refers to it, or none."""
+    return InstalledModels(
+        environ,
+        secrets=secrets_of(environ),
+        token=EntraTokens(),
+        tables=adapters.tables,
+        clock=adapters.clock,
+        ids=adapters.ids,
+    )
+
+
+def secrets_of(environ: Mapping[str, str]) -> Callable[[str], Awaitable[str | None]]:
+    """Reads settings one at a time, from Key Vault where one refers to it; None for one that is not there."""
     vaults = KeyVaultSecrets()
 
     async def secret(name: str) -> str | None:
         value = environ.get(name, "").strip()
         return await vaults.resolve(name, value) if value else None
 
-    return InstalledModels(
-        environ, secrets=secret, token=EntraTokens(), tables=adapters.tables, clock=adapters.clock, ids=adapters.ids
-    )
+    return secret
 
 
 def mcp_servers_of(config: AOSConfig, environ: Mapping[str, str], adapters: Adapters | None = None) -> McpServers:

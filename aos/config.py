@@ -51,12 +51,19 @@ class QuestionConfig(_Section):
 
 
 class ApiConfig(_Section):
-    """Attributes: streaming: Answer HTTP through the streaming extension. max_body_bytes: Limit of a JSON body."""
+    """Settings of the API.
+
+    Attributes:
+        streaming: Answer HTTP through the streaming extension.
+        max_body_bytes: Limit of a JSON body.
+        public_url: Where people reach the host, as in `https://aos.example.com`; links begin with it.
+    """
 
     streaming: bool = False
     max_body_bytes: int = Field(default=10 * 1024 * 1024, ge=1024)
     max_artifact_bytes: int = Field(default=100 * 1024 * 1024, ge=1024)
     max_wait_seconds: float = Field(default=60.0, ge=0, le=200)
+    public_url: str | None = Field(default=None, pattern=r"^https?://[^\s?#]+$")
 
 
 class McpConfig(_Section):

@@ -17,7 +17,7 @@ from aos.telemetry.redaction import MASK, is_secret_name, redact_text
 
 _OTHERS = frozenset(
     (FILE_SETTING, "AOS_MODELS_FILE", "AOS_URL", "AOS_KEY", "AOS_HOST_RECEIVER", "AOS_HOST_MASTER_KEY")
-) | {"AOS_HOST_FUNCTION_KEY"}
+) | {"AOS_HOST_FUNCTION_KEY", "AOS_LINK_KEY", "AOS_LINK_KEY_PREVIOUS"}
 """Variables that are not settings of the system, but mean something to its tools."""
 _STORAGE = ("AosStorage", "AzureWebJobsStorage")
 _BUS = ("ServiceBus",)

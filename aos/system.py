@@ -25,6 +25,7 @@ from aos.kernel import ports
 from aos.kernel.errors import InvalidInput
 from aos.kernel.kernel import Kernel
 from aos.kernel.meter import process_total
+from aos.lifecycle import Health, Lifecycle, Recovery, Teams
 from aos.llm.installed import InstalledModels
 from aos.mcp.servers import McpServers
 from aos.messaging.app_agent import AppAgent
@@ -34,6 +35,11 @@ from aos.storage.artifacts import Artifacts
 from aos.storage.documents import Documents
 from aos.telemetry.heartbeat import Heartbeat
 from aos.telemetry.redaction import redact_text
+from aos.workflows.human.links import LinkSigner, Secrets
+from aos.workflows.human.parked import ParkedQuestions
+from aos.workflows.human.people import People
+from aos.workflows.human.request_agent import RequestAgent
+from aos.workflows.human.request_index import RequestIndex
 from aos.workflows.task_agent import TaskAgent
 from aos.workflows.task_index import TaskIndex
 from aos.workflows.tasks import Tasks
@@ -69,6 +75,7 @@ class AgentOperatingSystem:
         config: What it was configured with.
         registry: Its agent types and task types.
         kernel: Runs turns.
+        lifecycle, health, recovery: Stop agents and let them go on, tell how they do, repair those that are stuck.
         agent_manager: Registers agents, and says how they all are.
         tasks, directory, artifacts, documents: What business apps and people work with.
         models: The model router, where one is configured.
@@ -79,6 +86,7 @@ class AgentOperatingSystem:
         alarm: Wakes agents by the clock.
         declarations: The agents declared at run time.
         questions: What messages wait for people to answer.
+        people: What agents ask of people, those questions among it.
     """
 
     def __init__(
@@ -88,6 +96,8 @@ class AgentOperatingSystem:
         registry: AgentRegistry,
         models: InstalledModels | None = None,
         mcp_servers: McpServers | None = None,
+        *,
+        secrets: Secrets | None = None,
     ) -> None:
         self.config = config
         self.models = models or InstalledModels({}, secrets=_no_secrets)
@@ -96,8 +106,10 @@ class AgentOperatingSystem:
         self.registry = registry
         registry.register(TaskAgent(registry.task_type))
         registry.register(AppAgent())
+        registry.register(RequestAgent())
         agent_index = AgentIndex(adapters.tables)
         question_index = QuestionIndex(adapters.tables)
+        request_index = RequestIndex(adapters.tables)
         self.task_index = TaskIndex(adapters.tables, adapters.clock)
         self.kernel = Kernel(
             registry,
@@ -107,7 +119,7 @@ class AgentOperatingSystem:
             clock=adapters.clock,
             ids=adapters.ids,
             settings=config.kernel_settings(),
-            projections=(agent_index, self.task_index, question_index),
+            projections=(agent_index, self.task_index, question_index, request_index),
         )
         registry.surroundings.find_router = lambda: self.models.router
         registry.surroundings.servers = self.mcp_servers
@@ -116,11 +128,24 @@ class AgentOperatingSystem:
         self.documents = Documents(adapters.blobs, adapters.clock)
         self.tasks = Tasks(self.kernel, self.task_index, registry, adapters.clock, adapters.ids)
         self.directory = Directory(self.kernel, registry, agent_index, adapters.clock, adapters.ids)
+        teams = Teams(adapters.tables, self.kernel.settings.orders_table)
+        self.lifecycle = Lifecycle(self.kernel, self.directory, agent_index, teams, adapters.clock)
+        self.health = Health(self.kernel, self.directory, adapters.tables, adapters.blobs, adapters.clock)
+        self.recovery = Recovery(self.kernel, agent_index, adapters.tables, adapters.clock)
         self.agent_manager = UnifiedAgentManager(registry, self.directory, adapters.clock)
         self.messages = MessageBus(self.kernel.mailbox, registry, adapters.clock, adapters.ids)
         self.heartbeat = Heartbeat(adapters.tables, adapters.clock, adapters.ids)
         self.alarm = AlarmClock(registry, adapters.tables, self.kernel.mailbox, adapters.clock)
         self.questions = Questions(self.kernel.heads, question_index)
+        self.people = People(
+            self.kernel,
+            self.directory,
+            request_index,
+            ParkedQuestions(self.questions, self.directory),
+            LinkSigner(secrets or _no_secrets, adapters.clock),
+            adapters.clock,
+            adapters.ids,
+        )
         self.declarations = Declarations(registry, adapters.tables, adapters.clock)
         self.requests = RequestDesk(
             Services(
@@ -205,8 +230,9 @@ class AgentOperatingSystem:
         return weigh(question, options, weights)
 
     async def run_maintenance(self) -> dict[str, int]:
-        """Remove what has expired; returns how much of each kind."""
+        """Remove what has expired, and repair agents that are stuck; returns how much of each kind."""
         return {
+            "repairs": await self.recovery.sweep(),
             "idempotency_keys": await self.task_index.sweep(),
             "hosts": await self.heartbeat.sweep(),
             "wakes": await self.alarm.sweep(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -25,6 +26,7 @@ class MemorySystem:
         *agents: Agent[Any],
         task_types: tuple[TaskType, ...] = (),
         models: InstalledModels | None = None,
+        secrets: Mapping[str, str] | None = None,
         **config: Any,
     ) -> None:
         self.clock = VirtualClock()
@@ -32,6 +34,7 @@ class MemorySystem:
         self.tables = MemoryTableStore()
         self.blobs = MemoryBlobStore()
         self.broken: dict[str, Exception] = {}
+        self.secrets = dict(secrets or {})
         # `settle` goes on until there is nothing left to come, which would be the end of every question.
         self.config = AOSConfig.load(environment="test", **{"questions": {"seconds": 0}, **config})
         self.registry = AgentRegistry(agents, task_types)
@@ -49,6 +52,7 @@ class MemorySystem:
             ),
             self.registry,
             models,
+            secrets=self._secret,
         )
         self._delivered = 0
         self._waiting: list[Any] = []
@@ -88,6 +92,9 @@ class MemorySystem:
             await self.system.kernel.deliver([Delivery(message.body)])
         else:
             await self.system.messages.route(Message.decode(message.body))
+
+    async def _secret(self, name: str) -> str | None:
+        return self.secrets.get(name)
 
     async def _open(self, body: bytes) -> bytes:
         return body

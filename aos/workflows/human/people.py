@@ -18,7 +18,7 @@ from aos.kernel.kernel import Kernel
 from aos.kernel.ports import Clock, Ids
 from aos.workflows.human.errors import ActionChanged, AnswerInvalid, RequestClosed
 from aos.workflows.human.links import Link, LinkSigner, Purpose
-from aos.workflows.human.questions import Questions
+from aos.workflows.human.parked import ParkedQuestions
 from aos.workflows.human.request import (
     ANSWER,
     ASK,
@@ -36,6 +36,8 @@ from aos.workflows.human.request_state import RequestState, detail
 LINK_TIME = timedelta(days=7)
 """How long a link is good where nobody says, or until its request expires."""
 MOST_LINK_TIME = timedelta(days=90)
+_REQUESTS, _QUESTIONS = "r", "q"
+"""Begin the cursors of the two parts of the inbox."""
 _FIRST_LOOK = 0.05
 _SLOWEST_LOOK = 1.0
 _REFUSALS: dict[str, type[AosError]] = {
@@ -63,7 +65,7 @@ class People:
         kernel: Kernel,
         directory: Directory,
         index: RequestIndex,
-        questions: Questions,
+        questions: ParkedQuestions,
         signer: LinkSigner,
         clock: Clock,
         ids: Ids,
@@ -97,7 +99,7 @@ class People:
     async def open(
         self, *, person: str | None = None, kind: str | None = None, limit: int = 50, cursor: str | None = None
     ) -> tuple[list[dict[str, Any]], str | None]:
-        """What waits for people, newest first, and a cursor where there may be more.
+        """What waits for people: requests, newest first, then questions; and a cursor where there may be more.
 
         Args:
             person: Only what this person may answer.
@@ -107,17 +109,25 @@ class People:
         """
         lists = (OPEN,) if person is None else (list_of(person), ANYBODY)
         where = {"kind": kind} if kind else None
-        found = await self._index.page(lists, limit=limit, after=cursor, where=where)
-        asked = await self._questions.page(limit=limit, after=cursor)
-        found += [item for item in asked if kind in (None, item[1]["kind"])]
-        return _page(sorted(found, key=lambda item: item[0]), limit)
+        part, _, at = (cursor or f"{_REQUESTS}:").partition(":")
+        found: list[dict[str, Any]] = []
+        if part == _REQUESTS:
+            page = await self._index.page(lists, limit=limit, after=at or None, where=where)
+            found = [shown for _, shown in page]
+            if len(page) >= limit:
+                return found, f"{_REQUESTS}:{page[-1][0]}"
+            at = ""
+        asked, following = await self._questions.page(limit=limit - len(found), cursor=at or None)
+        found += [shown for shown in asked if kind in (None, shown["kind"])]
+        return found, f"{_QUESTIONS}:{following}" if following is not None else None
 
     async def all(
         self, *, status: str | None = None, limit: int = 50, cursor: str | None = None
     ) -> tuple[list[dict[str, Any]], str | None]:
         """Requests whether open or not, newest first. Questions are listed while they are open."""
         where = {"status": status} if status else None
-        return _page(await self._index.page((ALL,), limit=limit, after=cursor, where=where), limit)
+        page = await self._index.page((ALL,), limit=limit, after=cursor, where=where)
+        return [shown for _, shown in page], page[-1][0] if len(page) >= limit else None
 
     async def show(self, request_id: str) -> dict[str, Any]:
         """A request or an open question with everything known of it. Raises `NotFound`."""
@@ -140,8 +150,8 @@ class People:
         """
         if request_id.startswith(QUESTION_PREFIX):
             shown = await self._questions.show(request_id)
-            agent, message_id = await self._questions.answer(request_id, given)
-            accepted = await self._wait(agent, message_id, QUESTIONS_ANSWERED_BY, wait)
+            message_id = await self._questions.answer(shown, given)
+            accepted = await self._wait(shown["requester"], message_id, QUESTIONS_ANSWERED_BY, wait)
             return Answered(accepted, {**shown, "status": "answered" if accepted else "open"})
         state = await self._state(request_id)
         if not state.is_open:
@@ -246,11 +256,6 @@ class People:
         for fact in entry.facts:
             if fact["kind"] == REFUSED and fact["message"] == message_id:
                 raise _refusal(fact["error"])
-
-
-def _page(found: list[tuple[str, dict[str, Any]]], limit: int) -> tuple[list[dict[str, Any]], str | None]:
-    shown = found[:limit]
-    return [item for _, item in shown], shown[-1][0] if len(found) >= limit else None
 
 
 def _refusal(error: dict[str, Any]) -> AosError:
