@@ -65,6 +65,6 @@ class Retry(BaseModel):
 
 
 def _class_of(code: str, error: dict[str, Any]) -> str:
-    if code in (TurnTimedOut.code, "deadline_exceeded", "request_timeout", "step_timeout"):
+    if code in (TurnTimedOut.code, "deadline_exceeded", "request_expired", "step_timeout"):
         return "timeout"
     return "retryable" if error.get("retryable") or code == Throttled.code else "terminal"
