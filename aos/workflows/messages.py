@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -188,7 +188,17 @@ class TeamResult(BaseModel):
 
 
 class ContributionRequest(BaseModel):
-    """What a team's member is asked: whom it speaks as, and what was said before."""
+    """What a team's member is asked: whom it speaks as, and what was said before.
+
+    Attributes:
+        task: What is asked now.
+        transcript: The newest lines: `who`, `content`.
+        context: Outputs that come with the question, by name.
+        speak_as: The member's name.
+        expects: What of the contribution counts: `text`, a `vote` for one of `options`, `scores` of `options`, or
+            the name of the next `speaker` in `handoff_to`.
+        options: What may be voted for or is to be scored, or who else is there.
+    """
 
     model_config = _SHAPE
 
@@ -198,11 +208,25 @@ class ContributionRequest(BaseModel):
     instructions: str = ""
     task: str = ""
     transcript: list[dict[str, Any]] = []
+    context: dict[str, Any] = {}
     speak_as: str = ""
+    expects: Literal["text", "vote", "scores", "speaker"] = "text"
+    options: list[str] = []
 
 
 class Contribution(BaseModel):
-    """What a team's member says. `handoff_to` names who speaks next."""
+    """What a team's member says.
+
+    Attributes:
+        content: In words.
+        data: The same as JSON, where it is more than words.
+        done: The team need not go on.
+        handoff_to: Who speaks next.
+        vote: One of the options it was given.
+        scores: 0..1, by what was to be scored.
+        confidence: How sure it is.
+        cost_usd, tokens: What it cost, as far as the member knows.
+    """
 
     model_config = _SHAPE
 
@@ -211,4 +235,7 @@ class Contribution(BaseModel):
     done: bool = False
     handoff_to: str | None = None
     vote: Any = None
+    scores: dict[str, float] = {}
     confidence: float | None = Field(default=None, ge=0, le=1)
+    cost_usd: float = Field(default=0.0, ge=0)
+    tokens: int = Field(default=0, ge=0)
