@@ -14,6 +14,8 @@ from aos import __version__
 from aos.agents import Agent, AgentRegistry
 from aos.agents.agent_index import AgentIndex
 from aos.agents.alarm import AlarmClock
+from aos.agents.conversations.formal_agent import FormalConversationAgent
+from aos.agents.conversations.formal_index import FormalIndex
 from aos.agents.declarations import Declarations
 from aos.agents.directory import Directory
 from aos.agents.questions import QuestionIndex, Questions
@@ -81,6 +83,7 @@ class AgentOperatingSystem:
         models: The model router, where one is configured.
         mcp_servers: The MCP servers whose tools agents may be granted.
         messages: Sends to agents and topics.
+        formal_conversations: Which formal conversations somebody takes part in.
         requests: Answers business apps that speak Service Bus.
         heartbeat: Tells that this host is alive.
         alarm: Wakes agents by the clock.
@@ -106,11 +109,13 @@ class AgentOperatingSystem:
         self.registry = registry
         registry.register(TaskAgent(registry.task_type))
         registry.register(AppAgent())
+        registry.register(FormalConversationAgent())
         registry.register(RequestAgent())
         agent_index = AgentIndex(adapters.tables)
         question_index = QuestionIndex(adapters.tables)
         request_index = RequestIndex(adapters.tables)
         self.task_index = TaskIndex(adapters.tables, adapters.clock)
+        self.formal_conversations = FormalIndex(adapters.tables)
         self.kernel = Kernel(
             registry,
             tables=adapters.tables,
@@ -119,7 +124,7 @@ class AgentOperatingSystem:
             clock=adapters.clock,
             ids=adapters.ids,
             settings=config.kernel_settings(),
-            projections=(agent_index, self.task_index, question_index, request_index),
+            projections=(agent_index, self.task_index, self.formal_conversations, question_index, request_index),
         )
         registry.surroundings.find_router = lambda: self.models.router
         registry.surroundings.servers = self.mcp_servers

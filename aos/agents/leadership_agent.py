@@ -242,7 +242,7 @@ class LeadershipAgent(PurposeDrivenAgent[State]):
             "active_goals": [goal.description for goal in self.pursuit(turn).active_goals.values()],
         }
         if turn.can_think:
-            said["answer"] = (await turn.think(self._prompt(query), name="leadership query")).text
+            said["answer"] = await self._answer(turn, query)
         return said
 
     @on("strategic_initiative")
@@ -310,11 +310,20 @@ class LeadershipAgent(PurposeDrivenAgent[State]):
             "timestamp": format_time(turn.now),
         }
 
-    def _prompt(self, query: Query) -> Any:
+    async def _answer(self, turn: Turn, query: Query) -> str:
+        """Let a model answer; where the message belongs to a conversation, it is shown what was said there before."""
         from aos.llm.request import ModelRequest
 
         instructions = self.system_message or f"You are the {self.role}. Your purpose: {self.purpose}."
-        return ModelRequest.ask(query.question, system=instructions, max_tokens=1_000)
+        if turn.message.conversation_id is None:
+            alone = ModelRequest.ask(query.question, system=instructions, max_tokens=1_000)
+            return (await turn.think(alone, name="leadership query")).text
+        conversation = await self.conversation(turn)
+        conversation.append(query.question)
+        request = ModelRequest(messages=conversation.messages(system=instructions), max_tokens=1_000)
+        answer = (await turn.think(request, name="leadership query")).text
+        conversation.append(answer, role="assistant")
+        return answer
 
 
 def _text(option: Choice) -> str:

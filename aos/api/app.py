@@ -15,6 +15,7 @@ from aos.api.body import BodyGuard
 from aos.api.routes import (
     agents,
     artifacts,
+    conversations,
     deadletters,
     declarations,
     mcp,
@@ -50,6 +51,7 @@ def create_app(operating_system: AgentOperatingSystem) -> FastAPI:
         tasks,
         models,
         agents,
+        conversations,
         declarations,
         tools,
         questions,
