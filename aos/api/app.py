@@ -18,10 +18,12 @@ from aos.api.routes import (
     conversations,
     deadletters,
     declarations,
+    links,
     mcp,
     mcp_servers,
     models,
     questions,
+    requests,
     system,
     tasks,
     tools,
@@ -55,6 +57,7 @@ def create_app(operating_system: AgentOperatingSystem) -> FastAPI:
         declarations,
         tools,
         questions,
+        requests,
         artifacts,
         deadletters,
         mcp_servers,
@@ -62,6 +65,7 @@ def create_app(operating_system: AgentOperatingSystem) -> FastAPI:
         system,
     ):
         app.include_router(routes.router, prefix=PREFIX)
+    app.include_router(links.router, prefix="/api")
     for seed_routes in (system.seed_router, mcp.router, mcp_servers.seed_router):
         app.include_router(seed_routes, prefix="/api")
     app.add_api_route(f"{PREFIX}/docs", _docs, include_in_schema=False)

@@ -9,6 +9,9 @@ from aos.api.problems import problem, status_of
 from aos.kernel.errors import AosError, PayloadTooLarge, UnsupportedMediaType
 
 ARTIFACTS = "/artifacts"
+LINKS = "/api/r/"
+"""Begins the paths of links, whose pages send forms."""
+_FORM = "application/x-www-form-urlencoded"
 
 
 class BodyGuard:
@@ -23,22 +26,25 @@ class BodyGuard:
         if scope["type"] != "http" or scope["method"] not in ("POST", "PUT", "PATCH"):
             await self._app(scope, receive, send)
             return
-        is_artifact = scope["path"].rstrip("/").endswith(ARTIFACTS)
+        path = scope["path"]
+        is_artifact = path.rstrip("/").endswith(ARTIFACTS)
         limit = self._max_artifact_bytes if is_artifact else self._max_bytes
         headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
         try:
-            self._check(headers, limit, is_artifact=is_artifact)
+            self._check(headers, limit, is_artifact=is_artifact, is_form=path.startswith(LINKS))
         except (PayloadTooLarge, UnsupportedMediaType) as error:
             await _refuse(error)(scope, receive, send)
             return
         await self._app(scope, _limited(receive, limit), send)
 
-    def _check(self, headers: dict[bytes, str], limit: int, *, is_artifact: bool) -> None:
+    def _check(self, headers: dict[bytes, str], limit: int, *, is_artifact: bool, is_form: bool) -> None:
         length = headers.get(b"content-length", "0")
         if length.isdigit() and int(length) > limit:
             raise _too_large(limit)
         kind = headers.get(b"content-type", "").partition(";")[0].strip().lower()
         has_body = length != "0" or b"transfer-encoding" in headers
+        if is_form and kind == _FORM:
+            return
         if has_body and not is_artifact and kind != "application/json" and not kind.endswith("+json"):
             raise UnsupportedMediaType(
                 f"The body is {kind or 'of no stated kind'}. Send JSON, with `Content-Type: application/json`."

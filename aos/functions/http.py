@@ -11,8 +11,8 @@ from aos.functions.invocation import invocation_scope
 from aos.functions.process import config, system
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"]
-OPEN_ROUTES = {"health": "health", "healthv1": "v1/health", "ready": "v1/ready"}
-"""Functions that need no key, and their routes."""
+OPEN_ROUTES = {"health": "health", "healthv1": "v1/health", "ready": "v1/ready", "links": "r/{token}"}
+"""Functions that need no key, and their routes; a link's token is its own."""
 
 _bridges: dict[int, typing.Any] = {}
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from aos.workflows.definition.duration import PositiveDuration
 from aos.workflows.human.action import MOST_BYTES, Action, action_digest, canonical
 from aos.workflows.human.unsafe_words import unsafe_words
+from aos.workflows.messages import HUMAN_ASK, REQUEST_TYPE
 
-TYPE = "request"
-ASK = "human.ask"
+TYPE = REQUEST_TYPE
+ASK = HUMAN_ASK
 ANSWER = "human.answer"
 WITHDRAW = "human.withdraw"
 QUESTION_PREFIX = "q-"
@@ -23,21 +24,10 @@ TOPIC = "aos.requests"
 Kind = Literal["approval", "question", "choice", "correction", "file"]
 Via = Literal["api", "cli", "link", "default", "policy"]
 
-_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _SEED_NAMES = {"request_id": "id", "input_type": "kind", "timeout": "expires_in", "default_value": "default"}
 _SEED_TIMEOUT = 300
 """Seconds a request under the names of the `UserInput` contract waits where it does not say."""
-_LONGEST = timedelta(days=3_660)
 
-
-def _duration(value: Any) -> Any:
-    """`90s`, `5m`, `1h30m`, `7d`; seconds and ISO 8601 are left to pydantic."""
-    if isinstance(value, str) and re.fullmatch(r"(\d+[smhdw])+", value):
-        return timedelta(seconds=sum(int(n) * _UNITS[u] for n, u in re.findall(r"(\d+)([smhdw])", value)))
-    return value
-
-
-Duration = Annotated[timedelta, BeforeValidator(_duration), Field(gt=timedelta(), le=_LONGEST)]
 Person = Annotated[str, Field(min_length=1, max_length=100)]
 MOST_PEOPLE = 90
 """Audience and escalations together: each has the request in a list, and all lists change in one transaction."""
@@ -49,7 +39,7 @@ class Escalation(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    after: Duration
+    after: PositiveDuration
     to: list[Person] = Field(min_length=1, max_length=20)
 
     @field_validator("to", mode="before")
@@ -95,8 +85,8 @@ class HumanRequest(BaseModel):
     requester: str = Field(default="", max_length=200)
     action: Action | None = None
     policy_version: str = Field(default="", max_length=200)
-    expires_in: Duration | None = None
-    remind_every: Annotated[Duration, Field(ge=timedelta(minutes=1))] | None = None
+    expires_in: PositiveDuration | None = None
+    remind_every: Annotated[PositiveDuration, Field(ge=timedelta(minutes=1))] | None = None
     escalate: list[Escalation] = Field(default=[], max_length=10)
     auto_approve_safe: bool = False
 
