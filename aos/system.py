@@ -140,7 +140,7 @@ class AgentOperatingSystem:
         self.agent_manager = UnifiedAgentManager(registry, self.directory, adapters.clock)
         self.messages = MessageBus(self.kernel.mailbox, registry, adapters.clock, adapters.ids)
         self.heartbeat = Heartbeat(adapters.tables, adapters.clock, adapters.ids)
-        self.alarm = AlarmClock(registry, adapters.tables, self.kernel.mailbox, adapters.clock)
+        self.alarm = AlarmClock(registry, adapters.tables, self.kernel.mailbox, adapters.clock, self.kernel.heads)
         self.questions = Questions(self.kernel.heads, question_index)
         self.people = People(
             self.kernel,

@@ -9,14 +9,15 @@ from pydantic import BaseModel, ValidationError
 
 from aos.agents.context_server import ContextLimits, ContextMCPServer
 from aos.agents.conversations.conversing import Conversing
+from aos.agents.fact_wake import FactWaking
 from aos.agents.handlers import Handler, Kind, handlers_of, to_json
 from aos.agents.migration import STATE_VERSION, migrated, migrations_of
+from aos.agents.own_alarms import OwnAlarms
 from aos.agents.stored_state import own_part, reserved_part
 from aos.agents.surroundings import Surroundings
 from aos.agents.tool_use import ToolUse
 from aos.agents.topics import best
 from aos.agents.turn import Turn
-from aos.agents.wake import Wake
 from aos.kernel.errors import AosError, SettingInvalid, StoreUnavailable, UnknownMessageType
 from aos.kernel.policy import AgentPolicy
 from aos.kernel.turn import ERROR_TYPE
@@ -29,7 +30,7 @@ class NoState(BaseModel):
     """The state of an agent that remembers nothing."""
 
 
-class Agent(ToolUse, Conversing, Generic[State]):
+class Agent(ToolUse, Conversing, FactWaking, OwnAlarms, Generic[State]):
     """A perpetual agent.
 
     Subclass it with the model of its state, set `type` and `purpose`, and decorate methods with `on`, `on_reply`
@@ -44,7 +45,7 @@ class Agent(ToolUse, Conversing, Generic[State]):
         capabilities: What it can do, for those who look for an agent.
         policy: Retries, order, limits.
         context_limits: How much of its past its context keeps.
-        wakes: When it is woken by the clock.
+        wakes: When it is woken by the clock, and by facts of other agents.
         listed: Whether it is one agent, always there under its type; False for a type of many (`task:<id>`).
         state_version: Version of the state's shape. Raise it with a method under `migrates` for the step.
         surroundings: What it finds in the system it is registered with.
@@ -56,7 +57,6 @@ class Agent(ToolUse, Conversing, Generic[State]):
     capabilities: tuple[str, ...] = ()
     policy: AgentPolicy = AgentPolicy()
     context_limits: ClassVar[ContextLimits] = ContextLimits()
-    wakes: tuple[Wake, ...] = ()
     listed: ClassVar[bool] = True
     state_version: ClassVar[int] = 1
 
@@ -104,8 +104,9 @@ class Agent(ToolUse, Conversing, Generic[State]):
         if await self.take_tool_message(turn):
             return
         view = Turn(turn, self.surroundings)
-        if not await self.take_conversation_message(view):
+        if not (await self.take_conversation_message(view) or self.take_tick(view) or self.take_fact(view)):
             await self._take(view)
+        self.keep_alarms(view)
 
     async def _take(self, turn: Turn) -> None:
         """Find the method for the turn's message, and call it with the state and the data it wants."""

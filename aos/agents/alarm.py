@@ -6,35 +6,41 @@ Every host may run it. A wake's message has the same id wherever it is made, so 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from aos.agents.agent import Agent
-from aos.agents.due import Due, following, to_send
+from aos.agents.due import Due, advance, following
+from aos.agents.fact_wake import HELD, FactWake
+from aos.agents.own_alarms import ALARMS, content
 from aos.agents.registry import AgentRegistry
 from aos.agents.wake import Wake
 from aos.kernel.address import agent_type, check_address
 from aos.kernel.errors import Conflict, NotFound
+from aos.kernel.heads import Heads
 from aos.kernel.mailbox import Mailbox
-from aos.kernel.message import Message, format_time, parse_time
+from aos.kernel.message import Message, format_time
 from aos.kernel.ports import Clock, Delete, Entity, Insert, Operation, Replace, TableStore
 
 TABLE = "wakes"
 PARTITION = "wakes"
 AHEAD = timedelta(seconds=75)
 """Wakes are posted, for their exact moment, a little more than the minute ahead that passes until the next look."""
-_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class AlarmClock:
     """Posts what the wake plans of the registered agents ask for, and shows the plans."""
 
-    def __init__(self, registry: AgentRegistry, tables: TableStore, mailbox: Mailbox, clock: Clock) -> None:
+    def __init__(
+        self, registry: AgentRegistry, tables: TableStore, mailbox: Mailbox, clock: Clock, heads: Heads
+    ) -> None:
         self._registry = registry
         self._tables = tables
         self._mailbox = mailbox
         self._clock = clock
+        self._heads = heads
 
     async def ring(self) -> int:
         """Post the wakes that are due, those missed included; returns how many messages that were.
@@ -59,7 +65,7 @@ class AlarmClock:
     async def plan(self, address: str) -> list[dict[str, Any]]:
         """The wake plan of an agent, a line for each thing that wakes it, with the moments of the timed ones.
 
-        The clock wakes the one agent at the address of its type, not those that share its type.
+        What an agent of a type of many has of it is read from the agent itself: it has alarms from its first turn on.
 
         Raises:
             NotFound: the agent's type is not registered.
@@ -68,35 +74,36 @@ class AlarmClock:
         if agent is None:
             raise NotFound(f"No agent type {agent_type(address)!r} is registered. List the agents to see which are.")
         lines: list[dict[str, Any]] = [{"kind": "message", "on": type_} for type_ in agent.message_types]
+        kept = await self._kept(address)
         if not agent.listed or address != agent.type:
-            return lines
+            alarms = kept.get(ALARMS, {})
+            own = [wake for wake in timed(agent) if wake.name in alarms]
+            return lines + [_line(wake, alarms[wake.name]["next"], alarms[wake.name].get("at")) for wake in own]
         lines += [{"kind": "topic", "on": topic} for topic in sorted(agent.topics)]
         now = self._clock.now()
-        for wake in agent.wakes:
+        for wake in timed(agent):
             entity = await self._tables.get(TABLE, PARTITION, _row(agent, wake))
             last = entity.values.get("at") if entity is not None else None
-            lines.append(_line(wake, now, str(last) if last else None))
-        return lines
+            coming = following(wake, now)
+            lines.append(_line(wake, format_time(coming) if coming else "", str(last) if last else ""))
+        return lines + [_fact_line(wake, kept.get(HELD, {}).get(wake.name, {})) for wake in agent.fact_wakes]
+
+    async def _kept(self, address: str) -> dict[str, Any]:
+        head = await self._heads.read(address)
+        state: dict[str, Any] = json.loads(head.state) if head is not None else {}
+        return state
 
     def _plans(self) -> Iterator[tuple[Agent[Any], Wake]]:
-        return ((agent, wake) for agent in self._registry if agent.listed for wake in agent.wakes)
+        return ((agent, wake) for agent in self._registry if agent.listed for wake in timed(agent))
 
     async def _attend(self, agent: Agent[Any], wake: Wake, row: Entity | None) -> int:
         now = self._clock.now()
         known = row.values if row is not None and row.values.get("digest") == wake.digest else {}
-        start = _NEVER if wake.at is not None else now
-        after = parse_time(str(known["after"])) if "after" in known else start
-        until = now + AHEAD
-        last_due = parse_time(str(known["due"])) if known.get("due") else _NEVER
-        previous = parse_time(str(known["at"])) if known.get("at") else None
-        dues = [due for due in to_send(wake, after, until, now, previous) if due.due > last_due]
+        dues, values = advance(wake, known, now=now, until=now + AHEAD)
         for due in dues:
             await self._mailbox.post(_message(agent, wake, due, now), at=due.at if due.at > now else None)
         if dues or not known:
-            values = {"digest": wake.digest, "after": format_time(max(until, after))}
-            values["due"] = format_time(dues[-1].due) if dues else str(known.get("due", ""))
-            values["at"] = format_time(dues[-1].at) if dues else str(known.get("at", ""))
-            await self._keep(Entity(PARTITION, _row(agent, wake), values), row)
+            await self._keep(Entity(PARTITION, _row(agent, wake), dict(values)), row)
         return len(dues)
 
     async def _keep(self, entity: Entity, known: Entity | None) -> None:
@@ -117,6 +124,11 @@ class AlarmClock:
                 return rows
 
 
+def timed(agent: Agent[Any]) -> list[Wake]:
+    """The wakes of a plan that the clock brings."""
+    return [wake for wake in agent.wakes if isinstance(wake, Wake)]
+
+
 def _row(agent: Agent[Any], wake: Wake) -> str:
     return f"{agent.type}|{wake.name}"
 
@@ -124,28 +136,37 @@ def _row(agent: Agent[Any], wake: Wake) -> str:
 def _message(agent: Agent[Any], wake: Wake, due: Due, now: datetime) -> Message:
     moment = format_time(due.due)
     identity = hashlib.sha256(f"{agent.type}\n{wake.name}\n{moment}".encode()).hexdigest()[:32]
-    facts = {"wake": wake.name, "due": moment, "stands_for": due.stands_for}
     return Message(
         id=f"wake-{identity}",
         source=f"/wakes/{agent.type}/{wake.name}",
         type=wake.message,
         time=now,
-        data=facts if wake.data is None else wake.data,
+        data=content(wake, due),
         to=agent.type,
         subject=f"wake:{wake.name}",
     )
 
 
-def _line(wake: Wake, now: datetime, last: str | None) -> dict[str, Any]:
-    coming = following(wake, now)
+def _fact_line(wake: FactWake, row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "kind": "fact",
+        "on": wake.condition.words,
+        "name": wake.name,
+        "message": wake.message,
+        "last": row.get("last"),
+        "armed": row.get("digest") != wake.condition.digest or not row["held"],
+    }
+
+
+def _line(wake: Wake, coming: str, last: str | None) -> dict[str, Any]:
     return {
         "kind": wake.kind,
-        "on": wake.when,
+        "on": wake.schedule,
         "name": wake.name,
         "message": wake.message,
         "zone": wake.zone,
-        "next": format_time(coming) if coming else None,
-        "last": last,
+        "next": coming or None,
+        "last": last or None,
         "catch_up": wake.catch_up,
         "spacing_seconds": wake.spacing.total_seconds(),
         "quiet": list(wake.quiet),

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from aos.agents.fact_wake import FactCondition, FactWake
 from aos.agents.wake import CatchUp, Wake
 from aos.kernel.errors import InvalidInput
 
@@ -18,11 +19,12 @@ MAX_INSTRUCTIONS = 100_000
 
 
 class Trigger(BaseModel):
-    """What wakes a declared agent. Exactly one of `cron`, `every`, `at`, `topic` and `message` says what.
+    """What wakes a declared agent. One of `cron`, `every`, `at`, `topic`, `message` and `when` says what.
 
     Attributes:
         topic: A topic, or a pattern: `orders.*`.
         message: A type of message.
+        when: What must begin to hold of a fact that another agent publishes.
         prompt: What it is asked then; an event's or a message's data is put below it.
         name, cron, every, at, zone, catch_up, spacing, quiet: As in `Wake`.
     """
@@ -35,6 +37,7 @@ class Trigger(BaseModel):
     at: datetime | None = None
     topic: str | None = Field(default=None, min_length=1, max_length=200)
     message: str | None = Field(default=None, min_length=1, max_length=200)
+    when: FactCondition | None = None
     prompt: str = ""
     zone: str = "UTC"
     catch_up: CatchUp = "latest"
@@ -43,19 +46,26 @@ class Trigger(BaseModel):
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
-        if sum(given is not None for given in (self.cron, self.every, self.at, self.topic, self.message)) != 1:
-            raise ValueError("a trigger needs exactly one of `cron`, `every`, `at`, `topic` and `message`")
+        kinds = (self.cron, self.every, self.at, self.topic, self.message, self.when)
+        if sum(given is not None for given in kinds) != 1:
+            raise ValueError("a trigger needs exactly one of `cron`, `every`, `at`, `topic`, `message` and `when`")
         if self.is_timed:
             self.wake("check")
         return self
 
     @property
-    def is_timed(self) -> bool:
+    def is_wake(self) -> bool:
         return self.topic is None and self.message is None
 
-    def wake(self, name: str) -> Wake:
+    @property
+    def is_timed(self) -> bool:
+        return self.topic is None and self.message is None and self.when is None
+
+    def wake(self, name: str) -> Wake | FactWake:
         """The line of the wake plan; `name` where the trigger has none."""
-        fields = self.model_dump(exclude={"name", "topic", "message", "prompt"}, exclude_unset=True)
+        if self.when is not None:
+            return FactWake(name=self.name or name, condition=self.when)
+        fields = self.model_dump(exclude={"name", "topic", "message", "when", "prompt"}, exclude_unset=True)
         return Wake(name=self.name or name, **fields)
 
 
@@ -177,16 +187,16 @@ class Declaration(BaseModel):
         return self
 
     @property
-    def wakes(self) -> tuple[Wake, ...]:
-        """The timed triggers, those without a name named after their place."""
+    def wakes(self) -> tuple[Wake | FactWake, ...]:
+        """The triggers that send wakes, those without a name named after their place."""
         return tuple(
-            trigger.wake(f"wake-{place}") for place, trigger in enumerate(self.triggers, start=1) if trigger.is_timed
+            trigger.wake(f"wake-{place}") for place, trigger in enumerate(self.triggers, start=1) if trigger.is_wake
         )
 
     def prompt_of_wake(self, name: str) -> str:
         """What the agent is asked when this wake comes."""
         for place, trigger in enumerate(self.triggers, start=1):
-            if trigger.is_timed and (trigger.name or f"wake-{place}") == name:
+            if trigger.is_wake and (trigger.name or f"wake-{place}") == name:
                 return trigger.prompt
         return ""
 

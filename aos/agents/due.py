@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -10,12 +10,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from aos.agents.wake import Wake
+from aos.kernel.message import format_time, parse_time
 
 GRACE = timedelta(minutes=2)
 """A wake that is later than this was missed; the timer that posts them comes every minute."""
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 MOST = 1_000
 CAUGHT_UP = 100
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH = NEVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def to_send(wake: Wake, after: datetime, until: datetime, now: datetime, previou
         previous: When its last message could be delivered.
     """
     moments = scheduled(wake, after, until)
-    missed = [moment for moment in moments if moment < now - GRACE]
+    missed = [moment for moment in moments if out_of_quiet(wake, moment) < now - GRACE]
     coming = [Due(moment, moment) for moment in moments[len(missed) :]]
     dues = [*_caught_up(wake, missed), *coming]
     found: dict[datetime, Due] = {}
@@ -72,6 +74,28 @@ def to_send(wake: Wake, after: datetime, until: datetime, now: datetime, previou
         count = due.stands_for + (same.stands_for if same else 0)
         found[shifted] = Due(shifted, _no_sooner(wake, shifted, now), count)
     return _spaced(wake, list(found.values()), previous)
+
+
+def advance(
+    wake: Wake, known: Mapping[str, Any], *, now: datetime, until: datetime
+) -> tuple[list[Due], dict[str, str]]:
+    """What to send up to `until`, and what to remember for the next time.
+
+    Args:
+        wake: The wake.
+        known: What was remembered: `digest`, `after`, `due` and `at`; nothing where it is new.
+        now: The time.
+        until: Up to where it is seen to.
+    """
+    start = NEVER if wake.at is not None else now
+    after = parse_time(known["after"]) if "after" in known else start
+    last_due = parse_time(known["due"]) if known.get("due") else NEVER
+    previous = parse_time(known["at"]) if known.get("at") else None
+    dues = [due for due in to_send(wake, after, until, now, previous) if due.due > last_due]
+    values = {"digest": wake.digest, "after": format_time(max(until, after))}
+    values["due"] = format_time(dues[-1].due) if dues else str(known.get("due", ""))
+    values["at"] = format_time(dues[-1].at) if dues else str(known.get("at", ""))
+    return dues, values
 
 
 def out_of_quiet(wake: Wake, moment: datetime) -> datetime:

@@ -87,7 +87,7 @@ class AgentRegistry:
     def subscribers(self, event: Message) -> list[str]:
         """The listed agents that subscribed to the event's topic, by its name or by a pattern."""
         topic = event.topic or ""
-        return [agent.type for agent in self if agent.listed and best(agent.topics, topic) is not None]
+        return [agent.type for agent in self if agent.listed and best(agent.topics | agent.fact_topics, topic)]
 
     def register_task_type(self, task_type: TaskType) -> None:
         if task_type.name in self._task_types:

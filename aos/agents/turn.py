@@ -73,6 +73,19 @@ class Turn(KernelTurn):
             self.send(to, type, data, **options)
         return others
 
+    def publish_fact(self, name: str, value: Any) -> str:
+        """Tell those who wait for it (`Wake.when`) what a fact about this agent is now; returns the event's id.
+
+        Args:
+            name: Of the fact: `balance`.
+            value: JSON.
+        """
+        from aos.agents.fact_wake import FACT_TYPE, fact_topic
+
+        order = [self.version, self._number + len(self._effects.outgoing)]
+        data = {"agent": self.agent, "fact": name, "value": value, "order": order}
+        return self.publish(fact_topic(self.agent, name), FACT_TYPE, data)
+
     async def think(
         self, request: ModelRequest | str, *, name: str = "think", route: Route | None = None
     ) -> ModelResponse:

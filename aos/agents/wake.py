@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 from datetime import datetime, time, timedelta
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+if TYPE_CHECKING:
+    from aos.agents.fact_wake import FactWake
 
 WAKE_TYPE = "agent.wake"
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
@@ -107,13 +110,32 @@ class Wake(BaseModel):
             raise ValueError(f"wake {self.name!r} needs exactly one of `cron`, `every` and `at`")
         return self
 
+    @staticmethod
+    def when(
+        *, agent: str, fact: str, name: str | None = None, message: str = WAKE_TYPE, data: Any = None, **condition: Any
+    ) -> FactWake:
+        """A line that waits for a fact of another agent: `Wake.when(agent="treasury", fact="balance", below=10_000)`.
+
+        Args:
+            agent: Whose fact it is.
+            fact: Its name.
+            name: Of the wake; by default that of the fact.
+            message: Type of the message it sends.
+            data: What the message holds.
+            **condition: `below`, `above`, `at_most`, `at_least`, `equals`, `differs`; all that are given must hold.
+        """
+        from aos.agents.fact_wake import FactCondition, FactWake
+
+        wanted = FactCondition(agent=agent, fact=fact, **condition)
+        return FactWake(name=name or fact, condition=wanted, message=message, data=data)
+
     @property
     def kind(self) -> str:
         """`cron`, `interval` or `once`."""
         return "cron" if self.cron is not None else "interval" if self.every is not None else "once"
 
     @property
-    def when(self) -> str:
+    def schedule(self) -> str:
         """The schedule in words a person knows from the declaration."""
         if self.cron is not None:
             return self.cron

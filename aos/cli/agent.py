@@ -109,12 +109,12 @@ def journal(
 
 @app.command()
 def wakes(address: Address, url: Url = None, key: Key = None, as_json: Json = False) -> None:
-    """Show what wakes an agent: messages, topics, and the clock."""
+    """Show what wakes an agent: messages, topics, the clock, and facts of other agents."""
     plan = call(url, key, lambda client: client.get(f"/agents/{address}/wakes"), as_json=as_json)
     if as_json:
         print_json(plan)
         return
-    columns = ("kind", "on", "name", "message", "zone", "quiet", "next", "last")
+    columns = ("kind", "on", "name", "message", "zone", "quiet", "next", "last", "armed")
     print_rows(plan["wakes"], columns, empty="Nothing wakes this agent.")
 
 

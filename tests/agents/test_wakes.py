@@ -62,7 +62,9 @@ async def test_each_wake_comes_once_at_its_moment_with_what_it_holds() -> None:
 
 async def test_two_hosts_wake_an_agent_once() -> None:
     world = MemorySystem(Sleeper())
-    other = AlarmClock(world.registry, world.tables, world.system.kernel.mailbox, world.clock)
+    other = AlarmClock(
+        world.registry, world.tables, world.system.kernel.mailbox, world.clock, world.system.kernel.heads
+    )
     for _ in range(32):
         await asyncio.gather(world.system.alarm.ring(), other.ring())
         await world.settle(until=timedelta(minutes=1))
