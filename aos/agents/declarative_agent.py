@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from aos.agents.agent import Agent
-from aos.agents.declaration import Declaration
+from aos.agents.conversations.limits import ConversationLimits
+from aos.agents.conversations.summarising import STEP
+from aos.agents.declaration import AnswerLimits, Declaration
 from aos.agents.topics import best
 from aos.agents.turn import Turn
 from aos.agents.wake import WAKE_TYPE
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from aos.agents.tool_loop import Think
+    from aos.llm.messages import ChatMessage
     from aos.llm.request import ModelRequest
     from aos.llm.response import ModelResponse
     from aos.llm.route import Route
@@ -42,30 +44,16 @@ class Query(BaseModel):
     conversation: str | None = Field(default=None, min_length=1, max_length=128)
 
 
-class Remark(BaseModel):
-    """What was said in a conversation: by the one who asks, or by the agent."""
-
-    asked: str
-    answered: str
-
-
-class Conversation(BaseModel):
-    last: datetime
-    remarks: list[Remark] = []
-
-
 class Remembered(BaseModel):
-    """The state of a declared agent.
+    """The state of a declared agent: what it spent on the `day` (UTC)."""
 
-    Attributes:
-        conversations: By name, bounded as its limits say.
-        day: For which `calls` and `usd` count (UTC).
-    """
-
-    conversations: dict[str, Conversation] = {}
     day: str = ""
     calls: int = 0
     usd: float = 0.0
+
+    def count(self, response: ModelResponse) -> None:
+        self.calls += 1
+        self.usd += 0.0 if response.cost is None else response.cost.usd
 
 
 class DeclarativeAgent(Agent[Remembered]):
@@ -82,6 +70,7 @@ class DeclarativeAgent(Agent[Remembered]):
         self.purpose = declaration.purpose or declaration.description
         self.capabilities = declaration.capabilities
         self.policy = AgentPolicy(message_timeout=declaration.limits.seconds + 30)
+        self.conversation_limits = _conversation_limits(declaration.limits)
         self.wakes = declaration.wakes
         self.tools = declaration.tools
         self.mcp = declaration.mcp
@@ -98,15 +87,16 @@ class DeclarativeAgent(Agent[Remembered]):
         return sorted({QUERY_TYPE, *own, *([WAKE_TYPE] if self.wakes else [])})
 
     async def _take(self, turn: Turn) -> None:
-        prompt, conversation = self._question(turn)
+        prompt, name = self._question(turn)
         state = Remembered.model_validate({k: v for k, v in turn.state.items() if k in Remembered.model_fields})
         self._afford(turn, state)
-        known = state.conversations.get(conversation)
-        response = await self._ask(turn, prompt, known.remarks if known else [])
-        answer = self._answer(response, conversation)
-        self._remember(turn, state, conversation, Remark(asked=prompt, answered=response.text))
-        state.calls += 1
-        state.usd += 0.0 if response.cost is None else response.cost.usd
+        conversation = await self.conversation(turn, name)
+        said = conversation.messages(system=self.declaration.instructions)
+        conversation.append(prompt)
+        response = await self._ask(turn, prompt, said)
+        answer = self._answer(response, name)
+        conversation.append(response.text, role="assistant")
+        state.count(response)
         turn.state = {**turn.state, **state.model_dump(mode="json")}
         turn.reply(answer)
         if self.declaration.publish is not None and turn.message.type != QUERY_TYPE:
@@ -146,16 +136,12 @@ class DeclarativeAgent(Agent[Remembered]):
                 code="budget_exceeded",
             )
 
-    async def _ask(self, turn: Turn, prompt: str, remarks: list[Remark]) -> ModelResponse:
+    async def _ask(self, turn: Turn, prompt: str, said: tuple[ChatMessage, ...]) -> ModelResponse:
         from aos.llm.request import ChatMessage, ModelRequest, ResponseFormat
-        from aos.llm.route import Route
         from aos.llm.tries import NoModelFits
 
         if not turn.can_think:
             raise _no_model(turn)
-        said = [ChatMessage.system(self.declaration.instructions)]
-        for remark in remarks:
-            said += [ChatMessage.user(remark.asked), ChatMessage.assistant(remark.answered)]
         schema, limits = self.declaration.response_schema, self.declaration.limits
         request = ModelRequest(
             messages=(*said, ChatMessage.user(prompt)),
@@ -163,8 +149,7 @@ class DeclarativeAgent(Agent[Remembered]):
             temperature=limits.temperature,
             response_format=None if schema is None else ResponseFormat(json_schema=schema),
         )
-        chain = {"models": self.declaration.model} if self.declaration.model else {}
-        route = Route(seconds=limits.seconds, **chain)
+        route = self._route(limits.seconds)
         try:
             return await (self._work(turn, request, route) if self._has_tools else turn.think(request, route=route))
         except NoModelFits as error:
@@ -210,17 +195,29 @@ class DeclarativeAgent(Agent[Remembered]):
             answer["value"] = response.parsed
         return answer
 
-    def _remember(self, turn: Turn, state: Remembered, name: str, remark: Remark) -> None:
-        limits = self.declaration.limits
-        conversation = state.conversations.setdefault(name, Conversation(last=turn.now))
-        conversation.last = turn.now
-        kept = [*conversation.remarks, remark][-(limits.messages // 2) :]
-        while len(kept) > 1 and sum(len(each.asked) + len(each.answered) for each in kept) > limits.characters:
-            kept.pop(0)
-        conversation.remarks = kept
-        while len(state.conversations) > limits.conversations:
-            oldest = min(state.conversations, key=lambda each: state.conversations[each].last)
-            del state.conversations[oldest]
+    async def think_of_summary(self, turn: Turn, request: ModelRequest) -> str:
+        """As the agent's own answers, from the same models and the same budget."""
+        state = Remembered.model_validate({k: v for k, v in turn.state.items() if k in Remembered.model_fields})
+        self._afford(turn, state)
+        response = await turn.think(request, name=STEP, route=self._route(self.conversation_limits.summary_seconds))
+        state.count(response)
+        turn.state.update(state.model_dump(mode="json"))
+        return "" if response.degraded else response.text
+
+    def _route(self, seconds: float) -> Route:
+        from aos.llm.route import Route
+
+        chain = {"models": self.declaration.model} if self.declaration.model else {}
+        return Route(seconds=seconds, **chain)
+
+
+def _conversation_limits(limits: AnswerLimits) -> ConversationLimits:
+    return ConversationLimits(
+        max_entries=limits.messages,
+        max_tokens=limits.characters // 4,
+        max_bytes=limits.characters + 1_000 * limits.messages,
+        max_open=limits.conversations,
+    )
 
 
 def _query(data: Any) -> Query:

@@ -51,8 +51,9 @@ async def test_a_question_is_answered_with_the_instructions_and_the_conversation
         ["Write briefly.", "First?", "one", "Second?"],
         ["Write briefly.", "Elsewhere?"],
     ]
-    state = await world.state("writer")
-    assert (state["calls"], set(state["conversations"])) == (3, {"main", "c2"})
+    assert (await world.state("writer"))["calls"] == 3
+    found, _ = await (await world.system.directory.conversations("writer")).list()
+    assert {each["conversation"] for each in found} == {"main", "c2"}
 
 
 async def test_the_chain_and_the_limits_are_those_declared() -> None:
@@ -74,19 +75,45 @@ async def test_without_a_model_the_question_ends_with_a_clear_error(scene: Stage
     assert letter.error["retryable"] is False
 
 
-async def test_conversations_stay_bounded() -> None:
+async def test_a_conversation_shows_the_model_a_bounded_part_and_a_summary_of_the_rest() -> None:
     scene = stage(a=[said(f"answer {n}") for n in range(30)])
     world = world_of(scene, limits={"messages": 4, "conversations": 2, "characters": 1_000})
     for number in range(6):
         await ask(world, f"question {number}")
-    assert len(scene.script.seen[-1].request.messages) == 1 + 4 + 1
     await ask(world, "x" * 990)
-    state = await world.state("writer")
-    assert len(state["conversations"]["main"]["remarks"]) == 1
-    for name in ("c1", "c2", "c3"):
-        world.clock.advance(1)
-        await ask(world, {"prompt": "hello", "conversation": name})
-    assert set((await world.state("writer"))["conversations"]) == {"c2", "c3"}
+    await ask(world, "Well?")
+    asked = [seen.request.messages for seen in scene.script.seen if seen.request.messages[0].text == "Write briefly."]
+    assert len(asked) == 8
+    assert max(len(messages) for messages in asked) <= 1 + 1 + 4 + 1
+    assert asked[-1][1].text.startswith("What was said before, in short:\n")
+    assert asked[-2][-1].text == "x" * 990
+    assert sum(len(message.text) for message in asked[-1]) < 1_000
+    page = await (await world.system.directory.conversations("writer")).page("main")
+    assert (page["total"], page["entries"][-1]["content"]) == (16, "question 0")
+
+
+async def test_conversations_beyond_those_at_hand_are_remembered_all_the_same() -> None:
+    scene = stage()
+    world = world_of(scene, limits={"conversations": 2})
+    for name in ("c1", "c2", "c3", "c1"):
+        await ask(world, {"prompt": f"I am {name}", "conversation": name})
+    assert [message.text for message in scene.script.seen[-1].request.messages] == [
+        "Write briefly.",
+        "I am c1",
+        "a says",
+        "I am c1",
+    ]
+
+
+async def test_summaries_count_against_the_budget_and_none_is_bought_beyond_it() -> None:
+    scene = stage()
+    world = world_of(scene, limits={"messages": 4}, budget={"calls_per_day": 3})
+    for number in range(3):
+        await ask(world, f"The harbour has {number} cranes.")
+    assert len(scene.script.seen) == 3
+    assert (await world.state("writer"))["calls"] == 3
+    page = await (await world.system.directory.conversations("writer")).page("main")
+    assert page["summary"]["by"] == "model"
 
 
 async def test_the_budget_of_a_day_is_kept_and_begins_anew() -> None:

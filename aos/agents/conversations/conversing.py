@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MAIN = "main"
 """The conversation of messages that name none."""
-_MAX_ID = 128
+_MAX_ID = 256
 
 
 class Conversing:
@@ -35,7 +35,7 @@ class Conversing:
         No storage operation where it is among those used last, one otherwise.
 
         Raises:
-            InvalidInput: the id is empty or longer than 128 characters.
+            InvalidInput: the id is empty or longer than 256 characters.
         """
         name = id if id is not None else turn.message.conversation_id or MAIN
         if not 0 < len(name) <= _MAX_ID:
@@ -62,8 +62,9 @@ class Conversing:
         return True
 
     async def think_of_summary(self, turn: Turn, request: ModelRequest) -> str:
-        """Ask a model for a summary. Override it to choose another route; raise to have sentences taken instead."""
+        """Ask a model for a summary. Override it to ask another; without an answer sentences are taken."""
         from aos.llm.route import Route
 
         route = Route(seconds=self.conversation_limits.summary_seconds)
-        return (await turn.think(request, name=STEP, route=route)).text
+        response = await turn.think(request, name=STEP, route=route)
+        return "" if response.degraded else response.text

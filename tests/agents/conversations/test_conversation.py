@@ -167,8 +167,8 @@ async def test_two_views_of_one_conversation_in_one_turn_are_one() -> None:
             assert [entry.content for entry in await one.page(before=2)] == ["1", "2"]
             with pytest.raises(InvalidInput, match="no role"):
                 one.append("x", role="judge")  # type: ignore[arg-type]  # what is wrong is the point
-            with pytest.raises(InvalidInput, match="128"):
-                await self.conversation(turn, "x" * 129)
+            with pytest.raises(InvalidInput, match="256"):
+                await self.conversation(turn, "x" * 257)
             Twice.escaped = one
 
     world = MemorySystem(Twice())
