@@ -45,6 +45,10 @@ from aos.workflows.human.request_index import RequestIndex
 from aos.workflows.task_agent import TaskAgent
 from aos.workflows.task_index import TaskIndex
 from aos.workflows.tasks import Tasks
+from aos.workflows.teams.declared_teams import DeclaredTeams, read_teams
+from aos.workflows.teams.team_agent import TeamAgent
+from aos.workflows.teams.teams import Teams
+from aos.workflows.teams.voice import TeamVoice
 
 _PATIENCE = 5.0
 """Seconds a health check waits for each part."""
@@ -108,6 +112,9 @@ class AgentOperatingSystem:
         self.adapters = adapters
         self.registry = registry
         registry.register(TaskAgent(registry.task_type))
+        declared_teams = DeclaredTeams(read_teams(folders_of(config.agents_package)))
+        registry.register(TeamAgent(declared_teams.find))
+        registry.register(TeamVoice())
         registry.register(AppAgent())
         registry.register(FormalConversationAgent())
         registry.register(RequestAgent())
@@ -132,6 +139,7 @@ class AgentOperatingSystem:
         self.artifacts = Artifacts(adapters.blobs)
         self.documents = Documents(adapters.blobs, adapters.clock)
         self.tasks = Tasks(self.kernel, self.task_index, registry, adapters.clock, adapters.ids)
+        self.teams = Teams(self.kernel, declared_teams, adapters.clock, adapters.ids)
         self.directory = Directory(self.kernel, registry, agent_index, adapters.clock, adapters.ids)
         teams = Teams(adapters.tables, self.kernel.settings.orders_table)
         self.lifecycle = Lifecycle(self.kernel, self.directory, agent_index, teams, adapters.clock)

@@ -41,7 +41,7 @@ async def test_the_system_is_started_used_and_stopped_under_its_known_names(worl
     assert (await system.tasks.detail(task_id))["status"] == "completed"
     decision = system.make_decision("Which?", [Option(name="a", merits={"x": 1})], {"x": 1})
     assert decision.selected == "a"
-    assert set(await system.run_maintenance()) == {"idempotency_keys", "hosts", "wakes"}
+    assert set(await system.run_maintenance()) == {"repairs", "idempotency_keys", "hosts", "wakes"}
     status = await system.get_system_status()
     assert (status["service"], status["status"]) == ("AgentOperatingSystem", "operational")
     assert system.unregister_agent("asker")

@@ -10,6 +10,7 @@ from aos.agents.agent import Agent
 from aos.agents.agent_index import AgentIndex
 from aos.agents.context_server import CONTEXT, ContextMCPServer
 from aos.agents.conversations.history import ConversationHistory
+from aos.agents.life import since_of, state_of, waiting_in
 from aos.agents.questions import open_questions
 from aos.agents.registry import AgentRegistry
 from aos.agents.stored_state import own_part
@@ -72,7 +73,7 @@ class Directory:
         head = await self._kernel.heads.read(address)
         if head is None and (behaviour is None or not behaviour.listed or ":" in address):
             raise NotFound(f"There is no agent {address!r}. List the agents to see which there are.")
-        return {**_described(address, behaviour), **_lived(head)}
+        return {**_described(address, behaviour), **_lived(head, running=address in self._kernel.running)}
 
     async def detail(self, address: str) -> dict[str, Any]:
         """One agent with its state and the questions that wait for a person. Raises `NotFound`."""
@@ -199,17 +200,21 @@ def _described(address: str, behaviour: Agent[Any] | None) -> dict[str, Any]:
     }
 
 
-def _lived(head: Head | None) -> dict[str, Any]:
-    """An agent is asleep whenever no turn of it runs; before its first turn it is created and no more."""
+def _lived(head: Head | None, *, running: bool) -> dict[str, Any]:
+    lived = {"status": state_of(head, running=running), "since": since_of(head)}
     if head is None:
-        return {"status": "created", "version": 0, "created_at": None, "last_active": None, "counters": {}}
+        return {**lived, "version": 0, "wakes": 0, "created_at": None, "last_active": None, "counters": {}}
     return {
-        "status": "sleeping",
+        **lived,
+        "reason": head.standing.reason,
+        "ordered_by": head.standing.by,
         "version": head.version,
+        "wakes": head.version - head.vitals.orders,
         "created_at": head.created,
         "last_active": head.updated,
         "counters": dict(head.counters),
         "pending_requests": len(head.pending),
         "reminders": len(head.reminders),
         "questions": len(head.parked),
+        "waiting": waiting_in(head),
     }

@@ -196,7 +196,7 @@ class PerpetualAgent(Agent[State]):
             "adapter_name": self.adapter_name,
             "is_running": self.is_running,
             "sleep_mode": not self._awake.get(address or self.type),
-            "wake_count": head.version if head else 0,
+            "wake_count": head.version - head.vitals.orders if head else 0,
             "total_events_processed": head.counters.get("applied", 0) if head else 0,
             "last_active": head.updated if head else None,
             "subscriptions": self.message_types,

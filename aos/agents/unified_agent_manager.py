@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import Any
 
 from aos.agents.agent import Agent
@@ -64,14 +65,24 @@ class UnifiedAgentManager:
         return [status for status in await self.list_agents() if status["operational_mode"] == "perpetual"]
 
     async def get_agent_statistics(self) -> dict[str, Any]:
-        """How many agents there are of which kind."""
+        """How many agents there are of which kind and in which state, and what they did in all."""
         agents = await self.list_agents()
         perpetual = sum(status["operational_mode"] == "perpetual" for status in agents)
+        states = Counter(str(status["status"]) for status in agents)
+        messages: Counter[str] = Counter()
+        for status in agents:
+            messages.update(status["counters"])
         return {
             "total_agents": len(agents),
             "perpetual_agents": perpetual,
             "task_based_agents": len(agents) - perpetual,
             "perpetual_percentage": round(100 * perpetual / len(agents), 2) if agents else 0.0,
+            "by_status": dict(sorted(states.items())),
+            "sleeping_agents": states["sleeping"],
+            "total_wakes": sum(status["wakes"] for status in agents),
+            "total_events_processed": messages["applied"],
+            "messages": dict(sorted(messages.items())),
+            "waiting_messages": sum(status.get("waiting", 0) for status in agents),
         }
 
     async def health_check(self, agent_id: str) -> dict[str, Any]:

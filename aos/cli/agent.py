@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from aos.cli import conversing, declaring
+from aos.cli import conversing, declaring, lifecycle
 from aos.cli.client import CommandFailed
 from aos.cli.output import console, print_fields, print_json, print_rows
 from aos.cli.running import Json, Key, Url, call, fail
@@ -16,6 +16,10 @@ app = typer.Typer(help="See the agents, send them messages, read their journals.
 app.command("register")(declaring.register)
 app.command("deregister")(declaring.deregister)
 app.command("import")(declaring.import_registry)
+for _order in (lifecycle.pause, lifecycle.quarantine, lifecycle.drain, lifecycle.resume, lifecycle.terminate):
+    app.command(_order.__name__)(_order)
+app.command("health")(lifecycle.health)
+app.command("history")(lifecycle.history)
 app.command("conversations")(conversing.list_conversations)
 app.command("conversation")(conversing.show_conversation)
 

@@ -8,20 +8,34 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from aos.cli import lifecycle
 from aos.cli.client import Client, CommandFailed
 from aos.cli.output import console, errors, print_json
 from aos.cli.running import Json, Key, Url, call, fail
+from aos.kernel.address import is_address
 from aos.kernel.errors import AosError
 
 if TYPE_CHECKING:
     from aos.agents.declaration import Declaration
 
-File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="An `.agent.md` file, or JSON.")]
+FileOrAddress = Annotated[
+    Path, typer.Argument(help="An `.agent.md` file, or JSON; or the address of an agent.", metavar="FILE|ADDRESS")
+]
 Check = Annotated[bool, typer.Option("--check", help="Only look whether it is right.")]
 
 
-def register(file: File, check: Check = False, url: Url = None, key: Key = None, as_json: Json = False) -> None:
-    """Declare an agent, or replace its declaration. It is in force within seconds, without a deployment."""
+def register(
+    file: FileOrAddress, check: Check = False, url: Url = None, key: Key = None, as_json: Json = False
+) -> None:
+    """Declare an agent, or replace its declaration. It is in force within seconds, without a deployment.
+
+    With an address in place of a file, register that agent: one that was terminated works again.
+    """
+    if not file.is_file():
+        if not is_address(str(file)):
+            raise typer.BadParameter(f"There is no file {str(file)!r}, and it is not the address of an agent.")
+        lifecycle.give("register", str(file), url=url, key=key, as_json=as_json)
+        return
     try:
         declaration, warnings = _read(file)
     except AosError as error:

@@ -21,7 +21,7 @@ from aos.kernel.behaviour import Behaviour, Catalogue, EntryProjection, Projecti
 from aos.kernel.commit import Committed, Committer, describe, new_entry
 from aos.kernel.deadletter import DeadLetters, dead_letter
 from aos.kernel.dedupe import DedupeWindow
-from aos.kernel.errors import AosError, Conflict, HandlerFailed, MalformedMessage, UnknownAgentType
+from aos.kernel.errors import AosError, Conflict, HandlerFailed, MalformedMessage, NotFound, UnknownAgentType
 from aos.kernel.gate import Gate
 from aos.kernel.head import Head
 from aos.kernel.heads import Heads
@@ -170,6 +170,18 @@ class Kernel:
             with suppress(Conflict):
                 return await self._order(behaviour, agent, decide)
         return await self._order(behaviour, agent, decide)
+
+    async def publish_again(self, agent: str, version: int) -> None:
+        """Publish a turn once more. Agents take what they had before without effect.
+
+        Raises:
+            NotFound: there is no such turn.
+            BusUnavailable, StoreUnavailable: not all of it is out.
+        """
+        head = await self.heads.read(agent)
+        if head is None:
+            raise NotFound(f"There is no agent {agent!r}.")
+        await self._publisher.publish(await self.journal.entry(agent, version), head)
 
     async def resubmit(self, dead_letter_id: str) -> Message:
         """Put the message of a dead letter into its mailbox again. Interrupted and repeated, it is taken once.

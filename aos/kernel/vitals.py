@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from aos.kernel.errors import AosError
+from aos.kernel.errors import AosError, AttemptsExhausted
 
 LATEST = 50
 """Messages whose outcome is remembered."""
@@ -38,8 +38,11 @@ class Vitals:
         if error is None:
             self.same = 0
             return
-        self.same = self.same + 1 if self.error is not None and self.error["code"] == error.code else 1
-        self.error = {"code": error.code, "message": error.message[:_MOST_TEXT], **about}
+        # A message given up after its tries failed for the reason of the last one.
+        cause = error.__cause__ if isinstance(error, AttemptsExhausted) else None
+        code = cause.code if isinstance(cause, AosError) else error.code
+        self.same = self.same + 1 if self.error is not None and self.error["code"] == code else 1
+        self.error = {"code": code, "message": error.message[:_MOST_TEXT], **about}
 
     @property
     def failure_rate(self) -> float:

@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 
 from aos.kernel import meter
-from aos.kernel.errors import Conflict, NeedsAnswer, NotAllowedNow, RetryableError, TerminalError, UnknownAgentType
+from aos.kernel.errors import (
+    Conflict,
+    NeedsAnswer,
+    NotAllowedNow,
+    NotFound,
+    RetryableError,
+    TerminalError,
+    UnknownAgentType,
+)
 from aos.kernel.head import Head
 from aos.kernel.kernel import Delivery, Kernel
 from aos.kernel.message import Message, format_time
@@ -510,3 +518,29 @@ async def test_the_orders_of_all_types_are_listed_however_many_there_are() -> No
     for number in range(1_001):
         await world.kernel.type_orders.put(f"t{number}", stopped)
     assert len(await world.kernel.type_orders.all()) == 1_001
+
+
+async def test_what_exhausts_its_attempts_counts_as_what_failed_it() -> None:
+    async def run(turn: Turn) -> None:
+        raise ZeroDivisionError("Nobody thought of that.")
+
+    world = World(Script("a", run, AgentPolicy(retry=RetryPolicy(max_attempts=3))))
+    await world.give(world.message("a"), world.message("a"))
+    await world.settle()
+    vitals = (await head_of(world)).vitals
+    assert (vitals.error or {})["code"] == "handler_failed"
+    assert (vitals.same, vitals.latest.count("d")) == (6, 2)
+
+
+async def test_a_turn_is_published_again_on_demand() -> None:
+    async def run(turn: Turn) -> None:
+        turn.send("b", "hello")
+
+    world = World(Script("a", run))
+    await world.give(world.message("a"))
+    world.outbox.sent.clear()
+    await world.kernel.publish_again("a", 1)
+    [message] = world.outbox.sent
+    assert message.session_id == "b"
+    with pytest.raises(NotFound):
+        await world.kernel.publish_again("b", 1)

@@ -1,0 +1,80 @@
+"""Teams for orders: names for lists of agents and agent types that are stopped and released together."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from aos.kernel.address import check_address
+from aos.kernel.errors import Conflict, InvalidInput, NotFound
+from aos.kernel.ports import Delete, Entity, TableStore, Upsert
+
+PARTITION = "teams"
+MOST_MEMBERS = 200
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+_ALL = ":*"
+
+
+class Teams:
+    """One row for each team."""
+
+    def __init__(self, tables: TableStore, table: str) -> None:
+        self._tables = tables
+        self._table = table
+
+    async def put(self, name: str, members: Sequence[str]) -> dict[str, Any]:
+        """Make a team, or replace one.
+
+        Args:
+            name: Of the team.
+            members: Addresses of agents, and `<type>:*` for all agents of a type.
+
+        Raises:
+            InvalidInput: a name or a member is not one, or there are too many.
+        """
+        if not _NAME.fullmatch(name):
+            raise InvalidInput(f"{name!r} cannot be the name of a team. Use lower-case letters, digits, _ and -.")
+        if not members or len(members) > MOST_MEMBERS:
+            raise InvalidInput(f"A team has 1 to {MOST_MEMBERS} members.")
+        for member in members:
+            check_address(member.removesuffix(_ALL))
+        listed = list(dict.fromkeys(members))
+        await self._tables.commit(self._table, [Upsert(Entity(PARTITION, name, {"members": json.dumps(listed)}))])
+        return {"team": name, "members": listed}
+
+    async def get(self, name: str) -> dict[str, Any]:
+        """A team with its members. Raises `NotFound`."""
+        entity = await self._tables.get(self._table, PARTITION, name)
+        if entity is None:
+            raise NotFound(f"There is no team {name!r}. Make it with its members first.")
+        return _shown(entity)
+
+    async def all(self) -> list[dict[str, Any]]:
+        """All teams, by name."""
+        found: list[dict[str, Any]] = []
+        cursor: str | None = None
+        while True:
+            page = await self._tables.scan(self._table, PARTITION, limit=1_000, cursor=cursor)
+            found += [_shown(entity) for entity in page.entities]
+            cursor = page.cursor
+            if cursor is None:
+                return found
+
+    async def delete(self, name: str) -> None:
+        """Forget a team. Its members stay as they are. Raises `NotFound`."""
+        await self.get(name)
+        try:
+            await self._tables.commit(self._table, [Delete(PARTITION, name)])
+        except Conflict as error:
+            raise NotFound(f"There is no team {name!r} any more.") from error
+
+
+def whole_type(member: str) -> str | None:
+    """The type where a member stands for all agents of one, else None."""
+    return member.removesuffix(_ALL) if member.endswith(_ALL) else None
+
+
+def _shown(entity: Entity) -> dict[str, Any]:
+    return {"team": entity.row, "members": json.loads(str(entity.values["members"]))}
