@@ -47,7 +47,7 @@ from aos.workflows.task_index import TaskIndex
 from aos.workflows.tasks import Tasks
 from aos.workflows.teams.declared_teams import DeclaredTeams, read_teams
 from aos.workflows.teams.team_agent import TeamAgent
-from aos.workflows.teams.teams import Teams
+from aos.workflows.teams.team_runs import TeamRuns
 from aos.workflows.teams.voice import TeamVoice
 
 _PATIENCE = 5.0
@@ -83,6 +83,7 @@ class AgentOperatingSystem:
         kernel: Runs turns.
         lifecycle, health, recovery: Stop agents and let them go on, tell how they do, repair those that are stuck.
         agent_manager: Registers agents, and says how they all are.
+        team_runs: Teams at work.
         tasks, directory, artifacts, documents: What business apps and people work with.
         models: The model router, where one is configured.
         mcp_servers: The MCP servers whose tools agents may be granted.
@@ -112,7 +113,7 @@ class AgentOperatingSystem:
         self.adapters = adapters
         self.registry = registry
         registry.register(TaskAgent(registry.task_type))
-        declared_teams = DeclaredTeams(read_teams(folders_of(config.agents_package)))
+        declared_teams = DeclaredTeams(read_teams(registry.folders))
         registry.register(TeamAgent(declared_teams.find))
         registry.register(TeamVoice())
         registry.register(AppAgent())
@@ -139,7 +140,7 @@ class AgentOperatingSystem:
         self.artifacts = Artifacts(adapters.blobs)
         self.documents = Documents(adapters.blobs, adapters.clock)
         self.tasks = Tasks(self.kernel, self.task_index, registry, adapters.clock, adapters.ids)
-        self.teams = Teams(self.kernel, declared_teams, adapters.clock, adapters.ids)
+        self.team_runs = TeamRuns(self.kernel, declared_teams, adapters.clock, adapters.ids)
         self.directory = Directory(self.kernel, registry, agent_index, adapters.clock, adapters.ids)
         teams = Teams(adapters.tables, self.kernel.settings.orders_table)
         self.lifecycle = Lifecycle(self.kernel, self.directory, agent_index, teams, adapters.clock)

@@ -37,6 +37,7 @@ def installed_agents(package: str, *, registry_file: Path | None, environ: Mappi
             raise SettingInvalid(
                 f"Setting 'agents_package' names {package!r}, which cannot be imported: {error}."
             ) from error
+        registry.folders = tuple(found.__path__)
         discover(found, registry)
         declare_files(found.__path__, registry, environ)
     if registry_file is not None:

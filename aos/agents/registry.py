@@ -25,10 +25,14 @@ class AgentRegistry:
     """The agent types of this process. It is the kernel's catalogue.
 
     Most are there from the start; those declared at run time come and go with `declare` and `withdraw`.
+
+    Attributes:
+        folders: Where the application's agents are, and with them its files that declare more.
     """
 
     def __init__(self, agents: Iterable[Agent[Any]] = (), task_types: Iterable[TaskType] = ()) -> None:
         self.surroundings = Surroundings(self)
+        self.folders: tuple[str, ...] = ()
         self._agents: dict[str, Agent[Any]] = {}
         self._declared: dict[str, Agent[Any]] = {}
         self._task_types: dict[str, TaskType] = {}

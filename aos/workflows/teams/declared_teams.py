@@ -1,0 +1,65 @@
+"""The teams that are declared by name: `<name>.team.yaml` (or `.yml`, `.json`) beside the agents."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from aos.kernel.errors import AlreadyExists, InvalidInput, NotFound
+from aos.workflows.teams.definition import Team, parse_team
+
+SUFFIXES = (".team.yaml", ".team.yml", ".team.json")
+
+
+class DeclaredTeams:
+    """Teams by name."""
+
+    def __init__(self, teams: Iterable[Team] = ()) -> None:
+        self._teams: dict[str, Team] = {}
+        for team in teams:
+            self.add(team)
+
+    def __iter__(self) -> Iterator[Team]:
+        return iter(self._teams.values())
+
+    def add(self, team: Team) -> None:
+        """Raises `AlreadyExists` where the name is taken."""
+        if team.name in self._teams:
+            raise AlreadyExists(f"There are two teams called {team.name!r}. Give one another `name`.")
+        self._teams[team.name] = team
+
+    def find(self, name: str) -> Team:
+        """The team of this name. Raises `NotFound`, naming those there are."""
+        if name not in self._teams:
+            known = ", ".join(sorted(self._teams)) or "none"
+            raise NotFound(f"There is no team {name!r}. There are: {known}.", code="unknown_team")
+        return self._teams[name]
+
+
+def read_teams(folders: Iterable[str | Path]) -> list[Team]:
+    """The teams declared in the files of folders and of what is in them, in the order of their paths.
+
+    Raises:
+        InvalidInput: a file declares no team; the message names it.
+    """
+    files = sorted({path for folder in folders for path in Path(folder).rglob("*") if path.name.endswith(SUFFIXES)})
+    return [read_team(path) for path in files]
+
+
+def read_team(path: Path) -> Team:
+    """The team that a file declares; without a `name` in it, the file's own is the team's. Raises `InvalidInput`."""
+    text = path.read_text(encoding="utf-8")
+    try:
+        content: Any = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    except (ValueError, yaml.YAMLError) as error:
+        raise InvalidInput(f"{path} cannot be read: {error}") from error
+    if not isinstance(content, dict):
+        raise InvalidInput(f"{path} declares no team: it should be a mapping with `kind` and `members`.")
+    try:
+        return parse_team({"name": path.name.partition(".")[0], **content})
+    except InvalidInput as error:
+        raise InvalidInput(f"{path}: {error.message}") from error

@@ -1,0 +1,68 @@
+"""Work that is measured, and done again until it is good enough or there have been enough tries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aos.workflows.messages import Contribution
+from aos.workflows.teams.definition import Judged
+from aos.workflows.teams.play import Finish, Move, Question, Table, failed
+from aos.workflows.teams.rubric import Assessment, assess
+
+
+class JudgedPlay:
+    """The producer and the judge in turn; where all criteria check themselves, the producer alone."""
+
+    def __init__(self, team: Judged) -> None:
+        self._team = team
+
+    def begin(self, table: Table) -> Move:
+        table.memo.update(tries=1)
+        return Move([Question(self._team.producer, table.task)])
+
+    def heard(self, table: Table, who: str, said: Contribution) -> Move:  # noqa: ARG002  # the stage says who it was
+        work = table.memo.pop("work", None)
+        if work is not None:
+            return self._measured(table, work, dict(said.scores), said.content)
+        work = {"content": said.content, "data": said.data}
+        criteria = self._team.rubric.for_the_judge
+        if self._team.judge is None or not criteria:
+            return self._measured(table, work, {}, "")
+        table.memo["work"] = work
+        listed = "\n".join(f"- {criterion.name}: {criterion.description}" for criterion in criteria)
+        prompt = f"Score the last work on this task, each criterion from 0 to 1:\n{listed}\n\nThe task: {table.task}"
+        names = tuple(criterion.name for criterion in criteria)
+        return Move([Question(self._team.judge, prompt, "scores", names, ("work",))], {"work": _output(work)})
+
+    def missed(self, table: Table, who: str, error: Mapping[str, Any]) -> Move:  # noqa: ARG002  # the protocol's shape
+        return failed(who, error)
+
+    def _measured(self, table: Table, work: dict[str, Any], judged: Mapping[str, float], remarks: str) -> Move:
+        measured = assess(self._team.rubric, work["content"], work["data"], judged, remarks)
+        scores = {"score": measured.score, "tries": table.memo["tries"], **measured.scores}
+        if measured.passed:
+            decision = self._decision(table, measured, "passed")
+            return Move(finish=Finish(True, True, "passed", output=_output(work), scores=scores, decision=decision))
+        if table.memo["tries"] >= self._team.tries:
+            decision = self._decision(table, measured, "rejected")
+            finish = Finish(False, False, "not_passed", output=_output(work), scores=scores, decision=decision)
+            return Move(finish=finish)
+        table.memo["tries"] += 1
+        better = "\n".join(f"- {fault}" for fault in measured.faults)
+        prompt = f"{table.task}\n\nYour last work scored {measured.score:.2f} of 1. Do it again, better:\n{better}"
+        return Move([Question(self._team.producer, prompt)])
+
+    def _decision(self, table: Table, measured: Assessment, selected: str) -> dict[str, Any]:
+        faults = " ".join(measured.faults)
+        return {
+            "question": f"Is the work good enough? {table.task}",
+            "selected": selected,
+            "rationale": f"It scored {measured.score:.2f} of {self._team.rubric.pass_mark:.2f}. {faults}".strip(),
+            "alternatives": [{"criterion": name, "score": score} for name, score in measured.scores.items()],
+            "confidence": measured.score,
+        }
+
+
+def _output(work: Mapping[str, Any]) -> Any:
+    return work["content"] if work["data"] is None else work["data"]

@@ -1,0 +1,129 @@
+"""What business apps do with teams: set one to work, see how it goes, read what was said, stop it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aos.kernel.errors import NotAllowedNow, NotFound
+from aos.kernel.kernel import Kernel
+from aos.kernel.message import Message
+from aos.kernel.ports import Clock, Ids
+from aos.workflows.messages import TEAM_START, TEAM_TYPE, TeamStart
+from aos.workflows.teams.declared_teams import DeclaredTeams
+from aos.workflows.teams.definition import Team, parse_team
+from aos.workflows.teams.team_agent import TEAM_CANCEL
+from aos.workflows.teams.team_state import LINE, TeamState, line_key
+
+SOURCE = "/api/teams"
+
+
+class TeamRuns:
+    """The teams at work, and those that can be set to work.
+
+    Attributes:
+        declared: Those that have a name.
+    """
+
+    def __init__(self, kernel: Kernel, declared: DeclaredTeams, clock: Clock, ids: Ids) -> None:
+        self.declared = declared
+        self._kernel = kernel
+        self._clock = clock
+        self._ids = ids
+
+    async def start(
+        self,
+        task: str,
+        *,
+        name: str | None = None,
+        definition: Mapping[str, Any] | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        limits: Mapping[str, Any] | None = None,
+        traceparent: str | None = None,
+    ) -> str:
+        """Set a team to work; either its `name` or its `definition` says which.
+
+        Returns:
+            The id of the team at work.
+
+        Raises:
+            NotFound, InvalidInput: there is no such team, or the definition is none.
+        """
+        self._check(name, definition)
+        now = self._clock.now()
+        team_id = f"{now:%Y%m%d-%H%M%S}-{self._ids.new()[:8]}"
+        start = TeamStart(
+            name=name,
+            definition=dict(definition) if definition is not None else None,
+            task=task,
+            inputs=dict(inputs or {}),
+            limits=dict(limits or {}),
+        )
+        await self._post(team_id, TEAM_START, start.model_dump(mode="json"), f"start-{team_id}", traceparent)
+        return team_id
+
+    async def show(self, team_id: str) -> dict[str, Any]:
+        """A team at work, without its transcript. Raises `NotFound`."""
+        state = await self._state(team_id)
+        content = state.model_dump(mode="json", exclude={"memo", "window", "held", "lines", "team"})
+        members = [
+            {"name": member["name"], "agent": member["agent"], "role": member["role"]}
+            for member in state.team.get("members", [])
+        ]
+        return {
+            "id": team_id,
+            "name": state.team.get("name"),
+            "kind": state.team.get("kind"),
+            "members": members,
+            **content,
+            "open": sorted(state.open),
+            "transcript_length": state.lines,
+        }
+
+    async def result(self, team_id: str) -> dict[str, Any]:
+        """What a team came to.
+
+        Raises:
+            NotFound: there is no such team.
+            NotAllowedNow: it is at work still.
+        """
+        state = await self._state(team_id)
+        if state.result is None:
+            raise NotAllowedNow(f"Team {team_id!r} is at work still. Look again later.", code="team_not_finished")
+        return state.result
+
+    async def transcript(self, team_id: str, *, after: int = 0, limit: int = 50) -> list[dict[str, Any]]:
+        """Lines above number `after`, oldest first. Raises `NotFound`."""
+        await self._state(team_id)
+        found = await self._kernel.rows.page(f"{TEAM_TYPE}:{team_id}", LINE, after=line_key(after), limit=limit)
+        return [line for _, line in found]
+
+    async def cancel(self, team_id: str, reason: str) -> None:
+        """Ask a team to stop. One that has ended stays as it is. Raises `NotFound`."""
+        await self._state(team_id)
+        await self._post(team_id, TEAM_CANCEL, {"reason": reason}, f"cancel-{team_id}", None)
+
+    def _check(self, name: str | None, definition: Mapping[str, Any] | None) -> Team | None:
+        if name is not None and definition is None:
+            return self.declared.find(name)
+        return parse_team(definition)
+
+    async def _state(self, team_id: str) -> TeamState:
+        head = await self._kernel.heads.read(f"{TEAM_TYPE}:{team_id}")
+        if head is None:
+            raise NotFound(f"There is no team {team_id!r} at work. One that was just started needs a moment.")
+        return TeamState.model_validate_json(head.state)
+
+    async def _post(self, team_id: str, type_: str, data: Any, message_id: str, traceparent: str | None) -> None:
+        address = f"{TEAM_TYPE}:{team_id}"
+        message = Message(
+            id=message_id,
+            source=SOURCE,
+            type=type_,
+            time=self._clock.now(),
+            to=address,
+            data=data,
+            conversation_id=address,
+            traceparent=traceparent,
+        )
+        await self._kernel.mailbox.post(message)
