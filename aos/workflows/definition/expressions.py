@@ -7,6 +7,8 @@ other than those of `expression_functions`, and within bounds of length, depth, 
 from __future__ import annotations
 
 import ast
+import keyword
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -33,6 +35,11 @@ _ALLOWED: tuple[type[ast.AST], ...] = (
     *(ast.Compare, ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.In, ast.NotIn, ast.Is, ast.IsNot),
     *(ast.Call, ast.keyword, ast.List, ast.Tuple, ast.Dict, ast.ListComp, ast.GeneratorExp, ast.comprehension),
 )
+
+_WORD_AS_KEY = re.compile(
+    r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|(?<=[\w\])])\.(?P<word>""" + "|".join(keyword.kwlist) + r")\b"
+)
+"""A key such as `inputs.from`, which is a word of Python's own; texts in quotes come first, and are left alone."""
 
 
 class ExpressionError(InvalidInput):
@@ -73,11 +80,12 @@ def parse(text: str) -> Expression:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            tree = ast.parse(shown, mode="eval").body
+            tree = ast.parse(_WORD_AS_KEY.sub(_bracketed, shown), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         problem = error.msg if isinstance(error, SyntaxError) else str(error)
         raise ExpressionError(
-            f"`{shown}` is not an expression: {problem}. Write such as `steps.check.output.total > 100`.",
+            f"`{shown}` is not an expression: {problem}. Write such as `steps.check.output.total > 100`; a key that is "
+            'not a plain word stands in brackets: `inputs["unit-price"]`.',
             code="expression_syntax",
         ) from error
     _check(tree, shown)
@@ -137,6 +145,11 @@ def _constant_key(node: ast.expr) -> str | int | None:
     if isinstance(node, ast.Constant) and isinstance(node.value, str | int) and not isinstance(node.value, bool):
         return node.value
     return None
+
+
+def _bracketed(found: re.Match[str]) -> str:
+    word = found["word"]
+    return f'["{word}"]' if word else found[0]
 
 
 def _check(tree: ast.expr, text: str) -> None:

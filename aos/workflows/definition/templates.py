@@ -14,6 +14,8 @@ from typing import Any
 from aos.workflows.definition.expressions import ExpressionError, evaluate
 
 OPEN, CLOSE, ESCAPED = "${{", "}}", "$${{"
+Place = tuple[str | int, ...]
+"""The keys and numbers that lead to something in JSON."""
 _QUOTES = "\"'"
 _NESTING = {"{": 1, "}": -1}
 
@@ -38,16 +40,17 @@ def render(value: Any, context: Mapping[str, Any], *, where: str = "") -> Any:
     return value
 
 
-def expressions_in(value: Any) -> Iterator[str]:
-    """All expressions in JSON, without `${{ }}`. Raises `ExpressionError` where one has no end."""
+def templates_in(value: Any, place: Place = ()) -> Iterator[tuple[Place, str]]:
+    """The texts in JSON that hold expressions, each with the keys that lead to it."""
     if isinstance(value, str):
-        yield from (part for is_expression, part in split(value) if is_expression)
+        if OPEN in value:
+            yield place, value
     elif isinstance(value, dict):
-        for part in value.values():
-            yield from expressions_in(part)
+        for key, part in value.items():
+            yield from templates_in(part, (*place, key))
     elif isinstance(value, list | tuple):
-        for part in value:
-            yield from expressions_in(part)
+        for number, part in enumerate(value):
+            yield from templates_in(part, (*place, number))
 
 
 def expression_of(text: str) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from aos.workflows.definition.duration import Duration
+from aos.workflows.definition.expressions import ExpressionError, evaluate
+from aos.workflows.definition.templates import expression_of
 
 
 class EventWait(BaseModel):
@@ -48,6 +51,15 @@ class Wait(BaseModel):
             raise ValueError("a wait needs exactly one of `for`, `until`, `event`, `approval` and `question`")
         return self
 
+    def moment(self, context: Mapping[str, Any], *, where: str = "") -> datetime:
+        """When `until` is; in UTC where it has no offset. Raises `ExpressionError`."""
+        text = self.until or ""
+        value = text if is_moment(text) else evaluate(expression_of(text), context, where=where)
+        if not isinstance(value, str) or not is_moment(value):
+            raise ExpressionError(f"{where or text}: {value!r} is not a time; it must be such as 2030-01-31T12:00:00Z.")
+        found = datetime.fromisoformat(value)
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
+
     @property
     def kind(self) -> str:
         """`for`, `until`, `event`, `approval` or `question`."""
@@ -61,3 +73,12 @@ class Wait(BaseModel):
             "approval": self.approval,
             "question": self.question,
         }
+
+
+def is_moment(text: str) -> bool:
+    """Whether it is a date or a time in ISO 8601."""
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
