@@ -23,6 +23,7 @@ FUNCTIONS = {
     "heartbeat",
     "health",
     "healthv1",
+    "links",
     "ready",
     "http",
 }
@@ -61,7 +62,8 @@ def test_every_function_is_indexed_by_name() -> None:
     assert triggers["maintenance"]["schedule"] == "0 */30 * * * *"
     assert triggers["heartbeat"]["runOnStartup"] is True
     levels = {name: t["authLevel"].lower() for name, t in triggers.items() if t["type"] == "httpTrigger"}
-    assert levels == {"health": "anonymous", "healthv1": "anonymous", "ready": "anonymous", "http": "function"}
+    open_ones = dict.fromkeys(("health", "healthv1", "ready", "links"), "anonymous")
+    assert levels == {**open_ones, "http": "function"}
 
 
 def test_queue_names_come_from_the_configuration() -> None:
