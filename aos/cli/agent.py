@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from aos.cli import conversing, declaring, lifecycle
+from aos.cli import conversing, declaring, lifecycle, purpose
 from aos.cli.client import CommandFailed
 from aos.cli.output import console, print_fields, print_json, print_rows
 from aos.cli.running import Json, Key, Url, call, fail
@@ -22,6 +22,7 @@ app.command("health")(lifecycle.health)
 app.command("history")(lifecycle.history)
 app.command("conversations")(conversing.list_conversations)
 app.command("conversation")(conversing.show_conversation)
+app.command("purpose")(purpose.purpose)
 
 Address = Annotated[str, typer.Argument(help="The agent's address: `cto`, or `task:<id>`.")]
 

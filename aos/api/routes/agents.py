@@ -14,12 +14,12 @@ from aos.kernel.address import agent_type
 from aos.kernel.message import MAX_LABELS, check_labels
 
 
-async def _fresh(request: Request) -> None:
+async def known_here(request: Request) -> None:
     """Agents declared elsewhere are known here."""
     await system_of(request).declarations.keep_fresh(agent_type(request.path_params.get("agent_id", "")) or None)
 
 
-router = APIRouter(tags=["agents"], dependencies=[Depends(_fresh)])
+router = APIRouter(tags=["agents"], dependencies=[Depends(known_here)])
 
 
 class Letter(BaseModel):
