@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,6 +14,7 @@ from aos.agents.declaration import AnswerLimits, Declaration
 from aos.agents.topics import best
 from aos.agents.turn import Turn
 from aos.agents.wake import WAKE_TYPE
+from aos.agents.work import TEAM_CONTRIBUTE, WORK, ContributionRequest, Work
 from aos.kernel.errors import InvalidInput, PermissionDenied, SettingMissing, TerminalError
 from aos.kernel.policy import AgentPolicy
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from aos.llm.request import ModelRequest
     from aos.llm.response import ModelResponse
     from aos.llm.route import Route
+
+Data = TypeVar("Data", bound=BaseModel)
 
 QUERY_TYPE = "agent.query"
 ANSWER_TYPE = "agent.answered"
@@ -57,10 +60,10 @@ class Remembered(BaseModel):
 
 
 class DeclarativeAgent(Agent[Remembered]):
-    """An agent made from a declaration. It answers `agent.query`, and what its triggers name.
+    """An agent made from a declaration. It answers `agent.query` and what its triggers name, and does `work.do`.
 
     The reply holds `answer`, `conversation`, `provider`, `model`, and `value` where the declaration has a
-    `response_schema`.
+    `response_schema`. As a member of a team it answers `team.contribute`.
     """
 
     def __init__(self, declaration: Declaration) -> None:
@@ -84,9 +87,30 @@ class DeclarativeAgent(Agent[Remembered]):
     @property
     def message_types(self) -> list[str]:
         own = {trigger.message for trigger in self.declaration.triggers if trigger.message}
-        return sorted({QUERY_TYPE, *own, *([WAKE_TYPE] if self.wakes else [])})
+        return sorted({QUERY_TYPE, WORK, TEAM_CONTRIBUTE, *own, *([WAKE_TYPE] if self.wakes else [])})
 
     async def _take(self, turn: Turn) -> None:
+        if turn.message.type == TEAM_CONTRIBUTE:
+            await self._contribute(turn)
+        else:
+            await self._answer_question(turn)
+
+    async def _contribute(self, turn: Turn) -> None:
+        """Speak in a team. What it is to know comes with the request, so that it remembers nothing of it."""
+        from aos.agents.contributing import contribution_of, contribution_prompt
+
+        if not turn.can_think:
+            raise _no_model(turn)
+        asked = _parsed(ContributionRequest, TEAM_CONTRIBUTE, turn.message.data)
+        state = Remembered.model_validate({k: v for k, v in turn.state.items() if k in Remembered.model_fields})
+        self._afford(turn, state)
+        request = contribution_prompt(asked, self.declaration.instructions)
+        response = await turn.think(request, route=self._route(self.declaration.limits.seconds))
+        state.count(response)
+        turn.state = {**turn.state, **state.model_dump(mode="json")}
+        turn.reply(contribution_of(asked, response).model_dump(mode="json"))
+
+    async def _answer_question(self, turn: Turn) -> None:
         prompt, name = self._question(turn)
         state = Remembered.model_validate({k: v for k, v in turn.state.items() if k in Remembered.model_fields})
         self._afford(turn, state)
@@ -111,8 +135,12 @@ class DeclarativeAgent(Agent[Remembered]):
                 prompts = [t.prompt for t in self.declaration.triggers if t.topic == topic]
                 return _below(prompts[0] if prompts else "", message.type, message.data), f"topic {topic}"
             if message.type == QUERY_TYPE:
-                query = _query(message.data)
+                data = {"prompt": message.data} if isinstance(message.data, str) else message.data
+                query = _parsed(Query, QUERY_TYPE, data)
                 return query.prompt, query.conversation or message.conversation_id or "main"
+            if message.type == WORK:
+                work = _parsed(Work, WORK, message.data)
+                return _as_prompt(work), work.run_id
             if message.type == WAKE_TYPE and isinstance(message.data, dict) and self.wakes:
                 name = str(message.data.get("wake", ""))
                 prompt = self.declaration.prompt_of_wake(name)
@@ -220,16 +248,23 @@ def _conversation_limits(limits: AnswerLimits) -> ConversationLimits:
     )
 
 
-def _query(data: Any) -> Query:
+def _parsed(model: type[Data], message_type: str, data: Any) -> Data:
     from pydantic import ValidationError
 
     try:
-        return Query.model_validate({"prompt": data} if isinstance(data, str) else data)
+        return model.model_validate(data)
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'data'}: {e['msg']}" for e in error.errors()[:5])
-        raise InvalidInput(
-            f'The data of {QUERY_TYPE!r} is not a question: {problems}. Send {{"prompt": "…"}}.'
-        ) from error
+        hint = ' Send {"prompt": "…"}.' if model is Query else ""
+        raise InvalidInput(f"The data of {message_type!r} does not fit: {problems}.{hint}") from error
+
+
+def _as_prompt(work: Work) -> str:
+    """A step of a workflow, in words."""
+    shown = {"target": work.target, "parameters": work.parameters, "results": work.results}
+    content = {name: value for name, value in shown.items() if value}
+    prompt = work.parameters.get("prompt")
+    return _below(str(prompt or work.title or f"Do the step {work.step!r}."), WORK, content)
 
 
 def _below(prompt: str, message_type: str, data: Any) -> str:
