@@ -9,6 +9,7 @@ from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 
 from aos import __version__
+from aos.api.mcp.prompts import Prompts
 from aos.api.mcp.resources import AgentResources
 from aos.api.mcp.tools import AgentTools
 from aos.kernel.address import agent_type
@@ -38,6 +39,14 @@ def agent_server(system: AgentOperatingSystem, address: str) -> Server[Any]:
     async def read_resource(_: Context, params: types.ReadResourceRequestParams) -> types.ReadResourceResult:
         return types.ReadResourceResult(contents=[await resources.read(params.uri)])
 
+    prompts = Prompts([agent])
+
+    async def list_prompts(_: Context, __: types.PaginatedRequestParams | None) -> types.ListPromptsResult:
+        return types.ListPromptsResult(prompts=prompts.list())
+
+    async def get_prompt(_: Context, params: types.GetPromptRequestParams) -> types.GetPromptResult:
+        return prompts.get(params.name, dict(params.arguments or {}))
+
     return Server(
         address,
         version=__version__,
@@ -47,4 +56,6 @@ def agent_server(system: AgentOperatingSystem, address: str) -> Server[Any]:
         on_call_tool=call_tool,
         on_list_resources=list_resources,
         on_read_resource=read_resource,
+        on_list_prompts=list_prompts,
+        on_get_prompt=get_prompt,
     )

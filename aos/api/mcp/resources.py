@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import mcp_types as types
 from mcp.shared.exceptions import MCPError
 
+from aos.agents import PurposeDrivenAgent
 from aos.kernel.errors import AosError
 
 if TYPE_CHECKING:
@@ -15,12 +16,13 @@ if TYPE_CHECKING:
 
 _JSON = "application/json"
 _NEWEST = 50
-_RESOURCES = {
+RESOURCES = {
     "context": "The values it keeps from turn to turn",
     "history": "The events in its history, oldest first",
     "memory": "The items in its memory, oldest first",
     "journal": f"What it did in its newest {_NEWEST} turns, newest first",
     "state": "Its state, and how its life has gone so far",
+    "goals": "The goals of its purpose, with their progress",
 }
 
 
@@ -29,21 +31,25 @@ class AgentResources:
 
     def __init__(self, system: AgentOperatingSystem, address: str) -> None:
         self._directory = system.directory
+        self._agent = system.directory.expect(address)
         self._address = address
+        pursues = isinstance(self._agent, PurposeDrivenAgent)
+        self._resources = {name: said for name, said in RESOURCES.items() if name != "goals" or pursues}
         self._prefix = f"aos://agents/{address}/"
 
-    def list(self) -> list[types.Resource]:
-        """All resources."""
+    def list(self, *, whole_name: bool = False) -> list[types.Resource]:
+        """All resources; their names begin with the agent's where `whole_name` says that there are others beside."""
+        prefix = f"{self._address}/" if whole_name else ""
         return [
-            types.Resource(uri=self._prefix + name, name=name, description=description, mime_type=_JSON)
-            for name, description in _RESOURCES.items()
+            types.Resource(uri=self._prefix + name, name=prefix + name, description=description, mime_type=_JSON)
+            for name, description in self._resources.items()
         ]
 
     async def read(self, uri: str) -> types.TextResourceContents:
         """The content of one. Raises `MCPError` where this agent has no such resource, or has not lived yet."""
         name = uri.removeprefix(self._prefix)
-        if not uri.startswith(self._prefix) or name not in _RESOURCES:
-            known = ", ".join(self._prefix + name for name in _RESOURCES)
+        if not uri.startswith(self._prefix) or name not in self._resources:
+            known = ", ".join(self._prefix + name for name in self._resources)
             raise MCPError(types.INVALID_PARAMS, f"There is no resource {uri!r} here. There are: {known}.")
         try:
             content = await self._content(name)
@@ -52,6 +58,8 @@ class AgentResources:
         return types.TextResourceContents(uri=uri, mime_type=_JSON, text=json.dumps(content, ensure_ascii=False))
 
     async def _content(self, name: str) -> Any:
+        if name == "goals" and isinstance(self._agent, PurposeDrivenAgent):
+            return await self._agent.get_purpose_status(self._address)
         if name == "state":
             return await self._directory.detail(self._address)
         if name == "journal":

@@ -83,23 +83,29 @@ class AgentTools:
             raise MCPError(types.INVALID_PARAMS, f"Agent {self._address!r} has no tool {name!r}. It has: {known}.")
         try:
             if name in self._handlers:
-                answer = await self._post(name, arguments, meta, traceparent)
+                data = Arguments(self._handlers[name]).data(arguments)
+                answer = await self._send(name, data, meta, traceparent)
             else:
                 answer = await self._read(name, arguments)
         except AosError as error:
             return _result({"error": error.to_json()}, said=error.message, failed=True)
         return _result(answer)
 
+    async def post(self, key: str, data: Any, meta: Mapping[str, Any], traceparent: str | None) -> types.CallToolResult:
+        """Send the agent a message of one of its types. What the caller can mend is told as in `call`."""
+        try:
+            return _result(await self._send(key, data, meta, traceparent))
+        except AosError as error:
+            return _result({"error": error.to_json()}, said=error.message, failed=True)
+
     def _message_tool(self, key: str) -> types.Tool:
         handler = self._handlers[key]
         said = inspect.getdoc(getattr(self._agent, handler.name)) or f"Send the agent {key!r}."
         return types.Tool(name=key, description=said, input_schema=Arguments(handler).schema)
 
-    async def _post(
-        self, key: str, arguments: dict[str, Any], meta: Mapping[str, Any], traceparent: str | None
-    ) -> dict[str, Any]:
-        data = Arguments(self._handlers[key]).data(arguments)
-        self._handlers[key].read(key, data)
+    async def _send(self, key: str, data: Any, meta: Mapping[str, Any], traceparent: str | None) -> dict[str, Any]:
+        if key in self._handlers:
+            self._handlers[key].read(key, data)
         seconds = self._patience(meta)
         message_id = await self._system.directory.send(
             self._address,
