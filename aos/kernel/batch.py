@@ -6,7 +6,6 @@ What comes out is everything the commit has to write.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -30,7 +29,7 @@ from aos.kernel.errors import (
     TurnTimedOut,
 )
 from aos.kernel.head import Head
-from aos.kernel.json_text import to_bytes
+from aos.kernel.json_text import from_bytes, to_bytes
 from aos.kernel.message import Message, format_time
 from aos.kernel.order import DRAIN
 from aos.kernel.outgoing import awaits_answer, to_mailbox
@@ -85,7 +84,7 @@ class Batch:
         self._ids = ids
         self._make_steps = make_steps
         self._rows = rows
-        self.before = json.loads(head.state) if head.version else {}
+        self.before = from_bytes(head.state) if head.version else {}
         self.head = replace(
             head,
             version=scope.version,
@@ -194,7 +193,7 @@ class Batch:
         turn = Turn(
             self._scope,
             message,
-            json.loads(self.head.state),
+            from_bytes(self.head.state),
             effects=effects,
             steps=steps,
             rows=Rows(self._rows, self._scope.agent, self.effects.rows, effects.rows),

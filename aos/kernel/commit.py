@@ -5,7 +5,6 @@ The journal entry is written with the messages it will send, so that whoever fin
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +13,7 @@ from aos.kernel.batch import Batch
 from aos.kernel.errors import CommitAmbiguous, Conflict
 from aos.kernel.head import Head
 from aos.kernel.journal import JournalEntry, row_key
+from aos.kernel.json_text import from_bytes, length
 from aos.kernel.message import format_time
 from aos.kernel.order import HeldRows
 from aos.kernel.packing import Packed
@@ -98,7 +98,7 @@ def describe(batch: Batch, entry: JournalEntry, settings: KernelSettings) -> Non
     entry.sent = [
         outgoing.record(f"{entry.agent}:{entry.version}:{number}") for number, outgoing in enumerate(effects.outgoing)
     ]
-    entry.patch = patch.diff(batch.before, json.loads(batch.head.state))
+    entry.patch = patch.diff(batch.before, from_bytes(batch.head.state))
     entry.decisions = effects.decisions
     entry.facts = effects.facts
     entry.dead = effects.dead
@@ -108,7 +108,7 @@ def describe(batch: Batch, entry: JournalEntry, settings: KernelSettings) -> Non
 
 def _received(outcome: Any, data_limit: int) -> dict[str, Any]:
     envelope = outcome.message.to_json()
-    size = len(json.dumps(envelope["data"], ensure_ascii=False))
+    size = length(envelope["data"])
     if size > data_limit:
         envelope["data"] = None
         envelope["datasize"] = size

@@ -16,9 +16,10 @@ class DedupeWindow:
     Records are kept as they are stored: the window is written in every turn, and read only in cold ones.
     """
 
-    def __init__(self, size: int, records: dict[bytes, bytes] | None = None) -> None:
+    def __init__(self, size: int, records: dict[bytes, bytes] | None = None, encoded: bytes | None = None) -> None:
         self._size = size
         self._records = records or {}
+        self._encoded = b"".join(self._records.values()) if encoded is None else encoded
 
     def version_of(self, key: str) -> int | None:
         """The version in which the message was applied, None if it is not in the window."""
@@ -27,15 +28,19 @@ class DedupeWindow:
 
     def add(self, key: str, version: int) -> None:
         digest = _digest(key)
-        self._records[digest] = digest + version.to_bytes(_RECORD - _DIGEST, "big")
+        record = digest + version.to_bytes(_RECORD - _DIGEST, "big")
+        known = digest in self._records
+        self._records[digest] = record
+        self._encoded = b"".join(self._records.values()) if known else self._encoded + record
         while len(self._records) > self._size:
             del self._records[next(iter(self._records))]
+            self._encoded = self._encoded[_RECORD:]
 
     def copy(self, size: int) -> DedupeWindow:
-        return DedupeWindow(size, self._records.copy())
+        return DedupeWindow(size, self._records.copy(), self._encoded)
 
     def encode(self) -> bytes:
-        return b"".join(self._records.values())
+        return self._encoded
 
     @classmethod
     def decode(cls, size: int, data: bytes) -> DedupeWindow:

@@ -6,8 +6,20 @@ import json
 from typing import Any
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_spell = json.JSONEncoder(ensure_ascii=False).encode
+_decode = json.JSONDecoder().decode
 
 
 def to_bytes(value: Any) -> bytes:
     """Compact JSON. Raises TypeError or ValueError for what JSON cannot say."""
     return _encode(value).encode()
+
+
+def from_bytes(data: bytes) -> Any:
+    """What `to_bytes` was given. For text of others `json.loads`, which takes other encodings too."""
+    return _decode(data.decode())
+
+
+def length(value: Any) -> int:
+    """Characters of a value written as people would, with spaces: what limits on payloads are in."""
+    return len(_spell(value))
