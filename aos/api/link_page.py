@@ -11,6 +11,7 @@ from typing import Any
 from fastapi.responses import HTMLResponse
 
 from aos.kernel.errors import AosError
+from aos.telemetry.redaction import redact_text
 from aos.workflows.human.links import Link
 
 _STYLE = (
@@ -87,7 +88,7 @@ def failure(error: AosError) -> str:
 
 
 def _told(error: AosError) -> str:
-    return f"{escape(error.message)} <code>{escape(error.code)}</code>"
+    return f"{escape(redact_text(error.message))} <code>{escape(error.code)}</code>"
 
 
 def _field(link: Link, shown: dict[str, Any]) -> str:

@@ -44,9 +44,16 @@ class ApiAnswer(GivenAnswer):
 
 
 @router.post("/requests", status_code=202)
-async def ask(asked: HumanRequest, request: Request, response: Response) -> dict[str, Any]:
+async def ask(
+    asked: HumanRequest,
+    request: Request,
+    response: Response,
+    reply_to: Annotated[
+        str | None, Query(max_length=128, description="Where the answer goes: an agent's address or `queue:<name>`")
+    ] = None,
+) -> dict[str, Any]:
     """Ask people something. The answer is 202 with the place of the request."""
-    request_id = await system_of(request).people.ask(asked)
+    request_id = await system_of(request).people.ask(asked, reply_to=reply_to)
     response.headers["Location"] = f"/api/v1/requests/{request_id}"
     return {"id": request_id, "status": "pending"}
 

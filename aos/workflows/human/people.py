@@ -15,6 +15,7 @@ from aos.agents.tool_use import PEOPLE as QUESTIONS_ANSWERED_BY
 from aos.kernel.address import is_address
 from aos.kernel.errors import AlreadyExists, AosError, InvalidInput, NotFound, PermissionDenied, TerminalError
 from aos.kernel.kernel import Kernel
+from aos.kernel.outgoing import QUEUE_SCHEME
 from aos.kernel.ports import Clock, Ids
 from aos.workflows.human.errors import ActionChanged, AnswerInvalid, RequestClosed
 from aos.workflows.human.links import Link, LinkSigner, Purpose
@@ -88,7 +89,10 @@ class People:
 
         Raises:
             AlreadyExists: there is a request of this id.
+            InvalidInput: `reply_to` is no such place.
         """
+        if reply_to is not None and not is_address(reply_to) and not reply_to.startswith(QUEUE_SCHEME):
+            raise InvalidInput(f"{reply_to!r} is no place for an answer. Name an agent's address or `queue:<name>`.")
         request_id = request.id or f"{self._clock.now():%Y%m%d-%H%M%S}-{self._ids.new()[:8]}"
         if await self._kernel.heads.read(request_address(request_id)) is not None:
             raise AlreadyExists(f"Request {request_id!r} was asked already. Use another id.")

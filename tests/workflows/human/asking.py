@@ -9,7 +9,8 @@ from pydantic import BaseModel
 
 from aos.agents import Agent, Turn, on, on_event, on_reply
 from aos.kernel.turn import ERROR_TYPE
-from aos.workflows.human.request import ASK, TOPIC, WITHDRAW, GivenAnswer
+from aos.workflows.human.asking import ask_people, withdraw_request
+from aos.workflows.human.request import ASK, TOPIC, GivenAnswer, HumanRequest
 from tests.harness import MemorySystem
 
 KEY = "k" * 40
@@ -28,11 +29,14 @@ class Asker(Agent[Told]):
 
     @on("ask")
     async def ask(self, turn: Turn, state: Told, data: dict[str, Any]) -> None:
-        turn.ask(f"request:{data.pop('to')}", ASK, data, note="asked")
+        if data.pop("raw", False):
+            turn.ask(f"request:{data.pop('to')}", ASK, data, note="asked")
+        else:
+            ask_people(turn, data.pop("to"), HumanRequest.model_validate(data), note="asked")
 
     @on("withdraw")
     async def withdraw(self, turn: Turn, state: Told, to: str) -> None:
-        turn.send(f"request:{to}", WITHDRAW, {"reason": "done otherwise"})
+        withdraw_request(turn, to, "done otherwise")
 
     @on("forge")
     async def forge(self, turn: Turn, state: Told, data: dict[str, Any]) -> None:

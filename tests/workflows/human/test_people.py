@@ -20,6 +20,7 @@ from aos.cli.commands import app
 from aos.kernel.errors import InvalidInput
 from aos.workflows.human.errors import ActionChanged
 from aos.workflows.human.request import GivenAnswer, HumanRequest
+from aos.workflows.human.request_index import RequestIndex
 from tests.tools.test_guardrail import FETCH, WIRE, Clerk, done
 from tests.workflows.human.asking import Office
 
@@ -87,8 +88,7 @@ async def test_the_lists_of_an_entry_that_comes_again_late_stay_as_they_are(offi
     opened = (await office.system.directory.journal("request:r1"))[0]
     before = (await office.system.kernel.heads.read("request:r1")) or pytest.fail("no head")
     await office.answer(approved=True)
-    [index] = [p for p in office.system.kernel._publisher._projections if type(p).__name__ == "RequestIndex"]
-    await index.apply(opened, json.loads(before.state))  # type: ignore[attr-defined]
+    await RequestIndex(office.tables).apply(opened, json.loads(before.state))
     assert await ids(office) == []
 
 
@@ -152,6 +152,17 @@ async def test_an_answer_nobody_has_looked_at_is_202_and_a_request_is_withdrawn(
     assert (await api.post(f"/requests/{request_id}/withdraw", json={"reason": "done"})).status_code == 202
     await office.settle()
     assert (await api.get(f"/requests/{request_id}")).json()["status"] == "withdrawn"
+
+
+async def test_the_answer_goes_to_the_queue_that_the_asker_names(office: Office, api: httpx.AsyncClient) -> None:
+    asked = await api.post("/requests?reply_to=queue:shop-responses", json={"id": "r1", "prompt": "Go on?"})
+    assert asked.status_code == 202
+    await office.settle(until=timedelta(seconds=1))
+    await office.answer(approved=True)
+    [sent] = office.sent_to("shop-responses")
+    assert (sent["type"], sent["data"]["by"]) == ("human.ask.reply", "anna")
+    nowhere = await api.post("/requests?reply_to=No%20Address", json={"prompt": "Go on?"})
+    assert nowhere.status_code == 422
 
 
 async def test_links_begin_with_the_configured_address_and_their_absence_is_explained(api: httpx.AsyncClient) -> None:

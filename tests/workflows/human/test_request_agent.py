@@ -213,6 +213,14 @@ async def test_a_file_has_to_be_there_of_the_right_type_and_size() -> None:
     assert [answer["value"] for answer in (await office.told())["replies"]] == [right.id]
 
 
+async def test_a_request_nobody_can_answer_is_an_error_for_its_requester() -> None:
+    office = Office()
+    await office.ask(raw=True, prompt="Which?", kind="choice")
+    await office.ask("r2", raw=True, prompt="Go on?", id="r3")
+    await office.ask("q-1", raw=True, prompt="Go on?")
+    assert [error["code"] for error in (await office.told())["errors"]] == ["validation_error"] * 3
+
+
 async def test_a_second_request_of_an_id_is_refused() -> None:
     office = Office()
     await office.ask(prompt="One?")
