@@ -7,12 +7,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from aos.kernel.errors import SettingInvalid
 from aos.telemetry.redaction import is_secret_name
+
+Model = TypeVar("Model", bound=BaseModel)
 
 FILE_SETTING = "AOS_CONFIG_FILE"
 CALLER = "the caller"
@@ -88,6 +90,37 @@ def problem(model: type[BaseModel], gathered: Gathered, error: Mapping[str, Any]
 def _section_source(gathered: Gathered, name: str) -> str:
     below = {source for known, source in gathered.sources.items() if known.startswith(f"{name}.")}
     return " and ".join(sorted(below)) or "the configuration"
+
+
+def read_filled(path: Path, environ: Mapping[str, str]) -> dict[str, Any]:
+    """A JSON object from a file, `${NAME}` and `${NAME:-default}` in it filled in.
+
+    Raises:
+        SettingInvalid: the file cannot be read, or needs a variable that is not set.
+    """
+    filled: dict[str, Any] = _filled(_read(path), environ, path)
+    return filled
+
+
+def validated(model: type[Model], values: Mapping[str, Any], path: Path) -> Model:
+    """The values of a file as its model. Raises `SettingInvalid`, naming each field that is wrong."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        problems = "; ".join(f"`{'.'.join(map(str, e['loc']))}`: {e['msg']}" for e in error.errors()[:5])
+        raise SettingInvalid(f"{path} cannot be used: {problems}. Correct it.") from None
+
+
+def unknown_fields(value: BaseModel, at: str = "") -> list[str]:
+    """Dotted names of what was given to models that keep what they do not know."""
+    found = [f"{at}{name}" for name in sorted(value.model_extra or {})]
+    for name in type(value).model_fields:
+        part = getattr(value, name)
+        parts = part if isinstance(part, dict) else {"": part}
+        for key, inner in parts.items():
+            if isinstance(inner, BaseModel):
+                found += unknown_fields(inner, f"{at}{name}.{key}." if key else f"{at}{name}.")
+    return found
 
 
 def _read(path: Path) -> dict[str, Any]:

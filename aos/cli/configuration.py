@@ -49,15 +49,25 @@ def check(
     servers: Annotated[
         Path | None, typer.Option("--servers", help="A registry of MCP servers, for what the apps need.")
     ] = None,
+    consolidated: Annotated[
+        Path | None, typer.Option("--consolidated", help="A consolidated_config.json, to be checked with it.")
+    ] = None,
+    self_learning: Annotated[
+        Path | None, typer.Option("--self-learning", help="A self_learning_config.json, to be checked with it.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Check settings, agents and, where given, apps. Ends with exit code 1 where something must be mended."""
+    """Check settings, agents and, where given, apps and the files of other systems.
+
+    Ends with exit code 1 where something must be mended.
+    """
     from aos.config_report import check as look
 
     report = look(os.environ, file)
     answer = report.to_json()
     try:
         answer["issues"] += _apps(app_registry, servers, report.agents)
+        answer["warnings"] += _others(consolidated, self_learning)
     except AosError as error:
         answer["issues"].append(error.message)
     answer["valid"] = not answer["issues"]
@@ -73,6 +83,21 @@ def check(
             console.print(f"The configuration is right. Agents: {', '.join(report.agents) or 'none'}.", soft_wrap=True)
     if not answer["valid"]:
         raise typer.Exit(1)
+
+
+def _others(consolidated: Path | None, self_learning: Path | None) -> list[str]:
+    """What the files of other systems say that has no effect, or not yet."""
+    from aos.consolidated_config import ConsolidatedConfig
+    from aos.self_learning_config import SelfLearningConfig
+
+    told: list[str] = []
+    if consolidated is not None:
+        read = ConsolidatedConfig.read(consolidated, os.environ)
+        told += [f"{consolidated}: {warning}" for warning in read.warnings()]
+    if self_learning is not None:
+        learning = SelfLearningConfig.read(self_learning, os.environ)
+        told += [f"{self_learning}: {warning}" for warning in learning.warnings(os.environ)]
+    return told
 
 
 def _apps(app_registry: Path | None, servers: Path | None, agents: tuple[str, ...]) -> list[str]:
