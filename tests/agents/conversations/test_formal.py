@@ -195,6 +195,39 @@ async def test_a_signature_can_be_handed_on_where_that_is_allowed() -> None:
     assert await other.does("b", "delegate", {"to": "party:a"}) == "permission_denied"
 
 
+async def test_what_is_missing_for_the_end_is_said() -> None:
+    table = Table()
+    assert await table.does("a", "message", {"content": "Hi"}) == "not_found"
+    await table.open(required_signers=["party:b"])
+    assert await table.does("a", "complete") == "not_allowed_now"
+    assert await table.does("a", "delegate", {"to": "party:b"}) == "not_allowed_now"
+    await table.does("a", "propose", {"name": "price", "terms": 100})
+    assert await table.does("b", "request_signatures") == "permission_denied"
+    await table.does("a", "request_signatures")
+    assert await table.does("b", "delegate", {"to": "party:a"}) == "pending_signature"
+    assert (await table.told("party:a"))[-1]["agreements"] == {"price": 100}
+    other = Table()
+    await other.open(requires_human_oversight=True)
+    await other.does("b", "message", {"content": "Done."})
+    assert await other.does("a", "request_signatures") == "not_allowed_now"
+    assert await other.does("a", "complete") == "not_allowed_now"
+    await other.person("approve")
+    assert await other.does("a", "complete") == "completed"
+
+
+async def test_nobody_can_pose_as_somebody_else_by_choosing_an_address() -> None:
+    class Person(Party):
+        type = "person"
+
+    table = Table()
+    table.world.registry.register(Person())
+    await table.open(requires_human_oversight=True)
+    envelope = {"to": ADDRESS, "type": "conversation.approve", "data": {}}
+    await table.world.system.directory.send("person", "do", envelope)
+    await table.world.settle(until=timedelta(seconds=1))
+    assert (await table.world.state("person"))["answers"][-1]["code"] == "permission_denied"
+
+
 async def test_it_rests_goes_on_where_it_was_and_is_ended_by_its_champion_or_a_person() -> None:
     table = Table()
     assert await table.open(draft=True) == "draft"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -101,6 +101,39 @@ async def test_entries_that_left_the_window_before_they_were_summarised_are_read
     material = "\n".join(seen.request.messages[1].text for seen in scene.script.seen)
     assert all(f": number {number}." in material for number in range(kept["summarised"]))
     assert kept["folding"] is None
+
+
+async def test_a_long_backlog_is_summarised_over_several_turns() -> None:
+    world = world_of(SMALL)
+    for _ in range(3):
+        await world.system.directory.send("chat", "say", {"content": "Wave # came in.", "times": 34})
+    await world.settle()
+    turns = [
+        fact["until"]
+        for entry in await world.system.directory.journal("chat")
+        for fact in entry.facts
+        if fact["kind"] == "conversation.summarised"
+    ]
+    assert turns == [40, 80, 98]
+    assert (await record(world))["folding"] is None
+
+
+async def test_storage_that_fails_while_a_model_is_asked_brings_the_message_back() -> None:
+    scene = stage(a=[said("one")])
+    world = with_models(scene)
+    await world.system.directory.send("chat", "say", {"content": "number #", "times": 7})
+    [letter] = world.outbox.sent
+    await world.system.kernel.deliver([Delivery(letter.body)])
+    found = iter([scene.router])
+    world.registry.surroundings.find_router = lambda: next(found, None) or _unavailable()
+    [wish] = [message for message in world.outbox.sent if b"conversation.summarise" in message.body]
+    with pytest.raises(StoreUnavailable):
+        await world.system.kernel.deliver([Delivery(wish.body)])
+    assert (await record(world))["summary"] is None
+
+
+def _unavailable() -> NoReturn:
+    raise StoreUnavailable("Not now.")
 
 
 async def test_a_summary_that_comes_twice_or_is_interrupted_changes_nothing() -> None:
