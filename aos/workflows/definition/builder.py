@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, TypedDict, Unpack
 
 from aos.workflows.definition.check import refuse_problems
+from aos.workflows.definition.expressions import below
 from aos.workflows.definition.known import Known
 from aos.workflows.definition.step import Action, Step
 from aos.workflows.definition.templates import expression_of
@@ -24,7 +24,7 @@ class Value:
         self.expression = expression
 
     def __getitem__(self, key: str | int) -> Value:
-        return Value(f"{self.expression}[{json.dumps(key, ensure_ascii=False)}]")
+        return Value(below(self.expression, key))
 
     def __str__(self) -> str:
         return f"${{{{ {self.expression} }}}}"
@@ -38,9 +38,8 @@ class StepHandle:
 
     def __init__(self, id: str) -> None:
         self.id = id
-        self.output = Value(f"steps[{id!r}].output")
-        self.status = Value(f"steps[{id!r}].status")
-        self.error = Value(f"steps[{id!r}].error")
+        step = Value("steps")[id]
+        self.output, self.status, self.error = step["output"], step["status"], step["error"]
 
     def __repr__(self) -> str:
         return f"StepHandle({self.id!r})"
@@ -87,7 +86,7 @@ class WorkflowBuilder:
     ) -> Value:
         """Declare something a run is given, and return what stands for it."""
         self._inputs[name] = Input(type=type, description=description, required=required, default=default)
-        return Value(f"inputs[{name!r}]")
+        return Value("inputs")[name]
 
     def output(self, name: str, value: Any) -> None:
         """Say what a run comes to; the outputs of the steps nobody needs where nothing is said."""

@@ -7,6 +7,7 @@ other than those of `expression_functions`, and within bounds of length, depth, 
 from __future__ import annotations
 
 import ast
+import json
 import keyword
 import re
 import warnings
@@ -117,6 +118,13 @@ def evaluate(text: str, context: Mapping[str, Any], *, where: str = "") -> Any:
         if not where:
             raise
         raise ExpressionError(f"{where}: {error.message}", code=error.code, details=error.details) from error
+
+
+def below(expression: str, key: str | int) -> str:
+    """The expression of what is under a key: `steps.check` below `steps`, `steps["to-do"]` where it must be."""
+    if isinstance(key, str) and key.isidentifier() and not key.startswith("__"):
+        return f"{expression}.{key}"
+    return f"{expression}[{json.dumps(key, ensure_ascii=False)}]"
 
 
 def nearest(name: str, known: list[str], *, none: str = "") -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aos.kernel.errors import InvalidInput
+from aos.workflows.definition.expressions import below
 from aos.workflows.definition.modes import needs_by_mode
 from aos.workflows.definition.step import Step
 from aos.workflows.definition.usage import steps_used
@@ -77,7 +78,7 @@ def as_graph(workflow: Workflow) -> Graph:
         raise InvalidInput(f"Steps need each other: {shown}.", code="cycle")
     needed_by = _turned(needs)
     outputs = workflow.outputs or {
-        step.id: f"${{{{ steps[{step.id!r}].output }}}}"
+        step.id: f"${{{{ {below('steps', step.id)}.output }}}}"
         for step, followers in zip(workflow.steps, needed_by, strict=True)
         if not followers
     }

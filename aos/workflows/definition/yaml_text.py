@@ -1,7 +1,7 @@
 """Reads YAML and JSON that people wrote, and keeps the line each value is on.
 
-YAML is read as version 1.2 has it: `on`, `yes` and times are texts, and keys may not repeat. Aliases, with which a small
-text can become very large, are not taken.
+YAML is read as version 1.2 has it: `on`, `yes` and times are texts, and keys may not repeat. Aliases, with which a
+small text can become very large, are not taken.
 """
 
 from __future__ import annotations
