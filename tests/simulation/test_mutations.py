@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 
 from aos.kernel.dedupe import DedupeWindow
+from aos.kernel.gate import Gate
 from aos.kernel.kernel import Kernel
+from aos.kernel.message import Message
 from aos.kernel.steps import StepRows
+from aos.kernel.turn import TAKE_UP_TYPE
 from aos.testing.simulation import WORKLOADS, Report, simulate
 from tests.simulation import mutations
 
@@ -60,3 +63,28 @@ def test_paying_without_looking_is_found_out(monkeypatch: pytest.MonkeyPatch) ->
     report = first_failure("steps")
     assert report is not None
     assert any("again" in problem for problem in report.problems)
+
+
+def test_a_gate_that_lets_everything_through_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    handle = Gate.handle
+
+    async def careless(gate: Gate, message: Message) -> None:
+        await (handle(gate, message) if message.type == TAKE_UP_TYPE else gate._line.handle(message))
+
+    monkeypatch.setattr(Gate, "handle", careless)
+    report = first_failure("pauses")
+    assert report is not None
+    assert any("while it was" in problem for problem in report.problems)
+
+
+def test_mail_that_overtakes_what_was_put_aside_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    handle = Gate.handle
+
+    async def hasty(gate: Gate, message: Message) -> None:
+        is_open = gate._batch.head.standing.state == "open" and message.type != TAKE_UP_TYPE
+        await (gate._line.handle(message) if is_open else handle(gate, message))
+
+    monkeypatch.setattr(Gate, "handle", hasty)
+    report = first_failure("pauses")
+    assert report is not None
+    assert any("out of order" in problem for problem in report.problems)

@@ -11,7 +11,7 @@ from aos.kernel.journal import row_key as journal_row
 from aos.kernel.message import Message
 from aos.kernel.ports import Entity
 from aos.kernel.steps import row_prefix as step_prefix
-from aos.kernel.turn import TIMEOUT_TYPE
+from aos.kernel.turn import TAKE_UP_TYPE, TIMEOUT_TYPE
 from aos.testing.simulation.scene import INBOX
 from aos.testing.simulation.workload import Ending, Workload
 
@@ -27,7 +27,7 @@ class _Letter:
     key: str
     to: str
     may_be_ignored: bool
-    scheduled: bool = False
+    in_line: bool = True
 
 
 def nothing_doubled(ending: Ending) -> Iterator[str]:
@@ -59,7 +59,7 @@ def order_kept(ending: Ending, posted: Sequence[Message]) -> Iterator[str]:
     lines: dict[tuple[str, str], list[str]] = {}
     given_up = {_key(letter.message) for letter in ending.letters if letter.message is not None}
     for letter in [*_posted(posted), *_sent(ending)]:
-        if not letter.scheduled and letter.key not in given_up:
+        if letter.in_line and letter.key not in given_up:
             lines.setdefault((letter.key.partition("\n")[0], letter.to), []).append(letter.key)
     for (source, to), keys in lines.items():
         number = {key: at for at, key in enumerate(keys)}
@@ -136,9 +136,12 @@ def _sent(ending: Ending) -> Iterator[_Letter]:
 def _letter(record: Mapping[str, Any]) -> _Letter:
     body = record["body"]
     reminder = str(body.get("subject", "")).startswith("reminder:")
-    # What comes too late is passed over without a turn: a timeout after the reply, a reminder that was moved.
-    late = reminder or body["type"] == TIMEOUT_TYPE or "correlationid" in body
-    return _Letter(_key(body), body["to"], may_be_ignored=late, scheduled="at" in record)
+    # What comes too late is passed over without a turn: a timeout after the reply, a reminder that was moved, a
+    # take-up that a later order has replaced.
+    late = reminder or body["type"] in (TIMEOUT_TYPE, TAKE_UP_TYPE) or "correlationid" in body
+    # Only the newest take-up counts, whenever it comes.
+    in_line = "at" not in record and body["type"] != TAKE_UP_TYPE
+    return _Letter(_key(body), body["to"], may_be_ignored=late, in_line=in_line)
 
 
 def _key(envelope: Mapping[str, Any]) -> str:

@@ -16,9 +16,11 @@ from aos.kernel.head import ROW
 from aos.kernel.kernel import Kernel
 from aos.kernel.message import Message
 from aos.kernel.ports import TableStore
+from aos.kernel.standing import State
 from aos.testing.clock import SeededIds, VirtualClock
 from aos.testing.simulation.instance import Instance
 from aos.testing.simulation.loop import VirtualTimeLoop
+from aos.testing.simulation.operator import Operator
 from aos.testing.simulation.promises import (
     dead_letters_accounted_for,
     nothing_doubled,
@@ -107,6 +109,7 @@ class _Run:
         self._workload = workload(chance)
         self._actors = Actors(self._workload.actors())
         self._lines = self._workload.letters()
+        self._orders = self._workload.orders()
         self._scene = Scene(
             chance,
             clock,
@@ -114,7 +117,7 @@ class _Run:
             max_deliveries=self._workload.deliveries,
             guise=guise,
         )
-        self._living: dict[str, Instance | Sender] = {}
+        self._living: dict[str, Instance | Sender | Operator] = {}
         self._checked: Counter[str] = Counter()
         self._kernel = Kernel(
             self._actors,
@@ -128,7 +131,8 @@ class _Run:
     async def run(self) -> Report:
         senders = [asyncio.ensure_future(self._keep_sender(n, line)) for n, line in enumerate(self._lines)]
         instances = [asyncio.ensure_future(self._keep_instance(n)) for n in range(self._chance.randint(2, 3))]
-        await asyncio.gather(*senders)
+        operators = [asyncio.ensure_future(self._keep_operator(n, line)) for n, line in enumerate(self._orders)]
+        await asyncio.gather(*senders, *operators)
         await self._clock.sleep(self._chance.uniform(5, 90))
         self._scene.troubles.calm = True
         quiet = await self._quiet()
@@ -152,6 +156,18 @@ class _Run:
                 return
             # It kept no exact record of how far it was.
             position, lives = max(0, sender.position - self._chance.randint(0, 2)), lives + 1
+            await self._clock.sleep(self._chance.uniform(0.5, 10))
+
+    async def _keep_operator(self, number: int, orders: Sequence[tuple[str, State]]) -> None:
+        name, position, lives = f"operator{number}", 0, 0
+        while True:
+            operator = self._living[name] = Operator(
+                f"{name}.{lives}", self._scene, self._actors, orders, position, seed=self._seed
+            )
+            await operator.start(operator.give_all)
+            if operator.alive:
+                return
+            position, lives = operator.position, lives + 1
             await self._clock.sleep(self._chance.uniform(0.5, 10))
 
     async def _keep_instance(self, number: int) -> None:
@@ -203,7 +219,7 @@ class _Run:
             letters=await self._letters(),
             resubmitted=resubmitted,
             waiting=[agent for agent, head in heads.items() if head is not None and head.pending],
-            holding=[agent for agent, head in heads.items() if head is not None and head.waiting.count],
+            holding=[agent for agent, head in heads.items() if head and (head.waiting.count or head.aside.count)],
         )
 
     async def _check(self, ending: Ending) -> None:

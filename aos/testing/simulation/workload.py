@@ -13,6 +13,7 @@ from aos.kernel.deadletter import DeadLetter
 from aos.kernel.journal import JournalEntry
 from aos.kernel.message import Message
 from aos.kernel.policy import AgentPolicy
+from aos.kernel.standing import State
 from aos.kernel.turn import Turn
 from aos.testing.simulation.process import current_process
 from aos.testing.simulation.trouble import Trouble
@@ -109,6 +110,10 @@ class Workload:
     def letters(self) -> list[list[Message]]:
         """What is sent from outside: one list a sender, in order."""
         raise NotImplementedError
+
+    def orders(self) -> list[list[tuple[str, State]]]:
+        """What operators order: one list an operator, in order; to whom, and where it is to stand."""
+        return []
 
     def check(self, ending: Ending) -> Iterator[str]:
         """What is not as it should be."""

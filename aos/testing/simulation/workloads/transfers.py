@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import ClassVar
 
 from aos.kernel.deadletter import DeadLetter
 from aos.kernel.errors import InvalidInput, RetryableError
@@ -21,7 +22,11 @@ _TRANSFERS = 10
 class Transfers(Workload):
     name = "transfers"
     max_deliveries = 4
-    checks = ("the total is conserved", "no balance is negative", "each transfer applied once")
+    checks: ClassVar[tuple[str, ...]] = (
+        "the total is conserved",
+        "no balance is negative",
+        "each transfer applied once",
+    )
 
     def actors(self) -> list[Actor]:
         policy = AgentPolicy(retry=RetryPolicy(max_attempts=30, max_delay=20))
