@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from aos.kernel.errors import Conflict
 from aos.kernel.journal import JournalEntry
 from aos.kernel.message import format_time, parse_time
 from aos.kernel.ports import Clock, Delete, Entity, Insert, Operation, Replace, TableStore, Value
+from aos.workflows.newest_list import NewestList
 from aos.workflows.task_agent import TYPE
 from aos.workflows.task_state import TaskRequest, TaskState
 
 TABLE = "tasks"
-PARTITION = "tasks"
 KEYS_PARTITION = "keys"
-_LATEST = 10**14
-"""Subtracted from, milliseconds since 1970 sort newest first."""
-_REMEMBERED = 1_000
-
-
-def row_key(task_id: str) -> str:
-    """Newest first. A task id starts with the time it was made: `20260131-093000-…`."""
-    made = datetime.strptime(task_id[:15], "%Y%m%d-%H%M%S")  # noqa: DTZ007  # only compared with its like
-    return f"{_LATEST - int((made - datetime(1970, 1, 1)).total_seconds() * 1000):014d}-{task_id}"  # noqa: DTZ001
 
 
 class TaskIndex:
@@ -35,7 +25,7 @@ class TaskIndex:
     def __init__(self, tables: TableStore, clock: Clock) -> None:
         self._tables = tables
         self._clock = clock
-        self._etags: dict[str, str] = {}
+        self._list = NewestList(tables, TABLE)
 
     def concerns(self, agent: str, version: int) -> bool:  # noqa: ARG002  # every turn of a task matters
         return agent.startswith(f"{TYPE}:")
@@ -53,8 +43,7 @@ class TaskIndex:
         await self._write(task_id, 0, TaskState(request=request, created_at=self._clock.now()))
 
     async def get(self, task_id: str) -> dict[str, Any] | None:
-        entity = await self._tables.get(TABLE, PARTITION, row_key(task_id))
-        return _row(entity) if entity else None
+        return await self._list.get(task_id)
 
     async def page(
         self,
@@ -67,9 +56,7 @@ class TaskIndex:
     ) -> tuple[list[dict[str, Any]], str | None]:
         """Tasks, newest first, and a cursor where there are more."""
         asked = {"status": status, "task_type": task_type, "owner": owner}
-        where: dict[str, str | int | bool] = {name: value for name, value in asked.items() if value}
-        page = await self._tables.scan(TABLE, PARTITION, where=where, limit=limit, cursor=cursor)
-        return [_row(entity) for entity in page.entities], page.cursor
+        return await self._list.page(asked, limit=limit, cursor=cursor)
 
     async def claim(self, key: str, task_id: str, fingerprint: str, keep: timedelta) -> tuple[str, str]:
         """Bind an idempotency key to a task, or find what it is bound to.
@@ -110,39 +97,19 @@ class TaskIndex:
                 return removed
 
     async def _write(self, task_id: str, version: int, task: TaskState) -> None:
-        """One operation where this instance wrote the row last, two otherwise."""
-        row = row_key(task_id)
-        entity = Entity(PARTITION, row, _values(task_id, version, task))
-        etag = self._etags.pop(task_id, None)
-        try:
-            if etag is None:
-                etag = await self._older(row, version)
-                if etag is None:
-                    return
-            written = await self._tables.commit(TABLE, [Replace(entity, etag) if etag else Insert(entity)])
-        except Conflict:
-            # Somebody else fed the row in between: theirs may be the newer version, or ours still is.
-            etag = await self._older(row, version)
-            if etag is None:
-                return
-            written = await self._tables.commit(TABLE, [Replace(entity, etag)])
-        self._etags[task_id] = written[0] or ""
-        if len(self._etags) > _REMEMBERED:
-            self._etags.pop(next(iter(self._etags)))
-
-    async def _older(self, row: str, version: int) -> str | None:
-        """ETag of the stored row if it is older than `version`, empty if there is none, None if it is not older."""
-        found = await self._tables.get(TABLE, PARTITION, row)
-        if found is None:
-            return ""
-        return found.etag if int(str(found.values["version"])) < version else None
+        request = task.request
+        assert request is not None  # noqa: S101  # callers index only tasks that have one
+        columns: dict[str, Value] = {
+            "status": task.status.value,
+            "task_type": request.task_type,
+            "owner": request.owner,
+        }
+        await self._list.write(task_id, version, columns, _shown(task_id, request, task))
 
 
-def _values(task_id: str, version: int, task: TaskState) -> dict[str, Value]:
-    request = task.request
-    assert request is not None  # noqa: S101  # callers index only tasks that have one
+def _shown(task_id: str, request: TaskRequest, task: TaskState) -> dict[str, Any]:
     summary = (task.result or {}).get("summary") or (task.error or {}).get("message") or ""
-    shown = {
+    return {
         "id": task_id,
         "task_type": request.task_type,
         "title": request.title,
@@ -155,15 +122,3 @@ def _values(task_id: str, version: int, task: TaskState) -> dict[str, Value]:
         "completed_at": format_time(task.finished_at) if task.finished_at else None,
         "summary": str(summary)[:1_000],
     }
-    return {
-        "version": version,
-        "status": task.status.value,
-        "task_type": request.task_type,
-        "owner": request.owner,
-        "shown": json.dumps(shown, ensure_ascii=False),
-    }
-
-
-def _row(entity: Entity) -> dict[str, Any]:
-    shown: dict[str, Any] = json.loads(str(entity.values["shown"]))
-    return shown
