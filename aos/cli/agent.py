@@ -65,6 +65,7 @@ def send(
     message_type: Annotated[str, typer.Argument(help="What the message means; `aos agent show` lists the types.")],
     data: Annotated[str, typer.Argument(help="The payload as JSON.")] = "null",
     message_id: Annotated[str | None, typer.Option("--id", help="The same id has its effect once.")] = None,
+    conversation: Annotated[str | None, typer.Option(help="The conversation it belongs to.")] = None,
     labels: Annotated[
         list[str] | None,
         typer.Option("--label", help="What is to be known of the data: `untrusted:web`. May be given several times."),
@@ -79,7 +80,13 @@ def send(
     except ValueError as error:
         fail(CommandFailed(f"The payload is not JSON: {error}."), as_json=as_json)
         raise typer.Exit(2) from error
-    body = {"type": message_type, "data": payload, "id": message_id, "labels": labels or []}
+    body = {
+        "type": message_type,
+        "data": payload,
+        "id": message_id,
+        "conversation_id": conversation,
+        "labels": labels or [],
+    }
     sent = call(url, key, lambda client: client.post(f"/agents/{address}/messages", body), as_json=as_json)
     if as_json:
         print_json(sent)

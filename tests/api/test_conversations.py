@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -94,6 +95,9 @@ def test_the_command_line_shows_both(monkeypatch: pytest.MonkeyPatch, world: Mem
         assert result.exit_code == 0, result.output
         return result.stdout
 
+    run("send", "chat", "say", '{"content": "From the command line."}', "--conversation", "cli")
+    asyncio.run(world.settle())
+    assert "From the command line." in run("conversation", "chat", "cli")
     assert "carol says 0." in run("conversations", "chat")
     shown = run("conversation", "chat", "bob/1", "--limit", "2")
     assert shown.index("bob/1 says 5.") < shown.index("bob/1 says 6.")
