@@ -60,7 +60,7 @@ class Clerk(Agent[Answers]):
     type = "clerk"
     policy = AgentPolicy(retry=RetryPolicy(max_attempts=2))
     tools = (calculator,)
-    mcp = ("desk.find", "desk.shr*")
+    mcp: tuple[str, ...] = ("desk.find", "desk.shr*")
 
     def __init__(self, plan: Plan, fails: int = 0) -> None:
         super().__init__()
