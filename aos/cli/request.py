@@ -151,12 +151,13 @@ async def _send(
 
 
 def _value(asked: dict[str, Any], text: str) -> Any:
-    if asked["kind"] != "correction":
+    is_finding = asked.get("asks") == "executed" and text.lstrip().startswith("{")
+    if asked["kind"] != "correction" and not is_finding:
         return text
     try:
         return json.loads(text)
     except ValueError as error:
-        raise CommandFailed(f"A correction is JSON: {error}.") from error
+        raise CommandFailed(f"The answer is not JSON: {error}.") from error
 
 
 def _print(answered: dict[str, Any], *, as_json: bool) -> None:

@@ -11,9 +11,14 @@ from aos.agents.tool_use import CONFIRM_TYPE, PEOPLE, Answer
 from aos.kernel.address import is_address
 from aos.kernel.errors import InvalidInput, NotFound
 from aos.workflows.human.action import action_digest
-from aos.workflows.human.errors import ActionChanged
+from aos.workflows.human.errors import ActionChanged, AnswerInvalid
 from aos.workflows.human.request import QUESTION_PREFIX, GivenAnswer
+from aos.workflows.human.values import as_verdict
 
+CALL_OUTCOMES = ("executed", "not executed")
+"""What a person may find where nobody knows whether a call was executed. An approval is not taken for either."""
+_APPROVED, _EXECUTED = "approved", "executed"
+_KINDS = {_APPROVED: "approval", _EXECUTED: "choice"}
 _DIGITS = 16
 
 
@@ -42,18 +47,17 @@ class ParkedQuestions:
         """Send an answer to the agent whose message waits for it; returns the message's id.
 
         Raises:
-            InvalidInput: the question is not one about a tool, or wants another kind of answer.
+            InvalidInput: the question is not one about a tool.
+            AnswerInvalid: it wants another kind of answer.
             ActionChanged: the answer is to another call.
         """
         agent, asks = shown["requester"], shown["asks"]
         if asks is None:
             raise InvalidInput(f"{shown['id']!r} is not about a tool. Send {agent!r} the message that answers it.")
-        value = given.value if given.approved is None else given.approved
-        if not isinstance(value, bool):
-            raise InvalidInput(f"{shown['id']!r} asks whether the call is {asks}. Answer true or false.")
         if given.digest is not None and given.digest != shown["digest"]:
             raise ActionChanged("The answer is to another call. Look at the question again.")
-        fields = {"question": shown["question"], asks: value, "by": given.by, "comment": given.comment}
+        said = _said(shown, given)
+        fields = {"question": shown["question"], **said, "by": given.by, "comment": given.comment}
         data = Answer.model_validate(fields).model_dump(mode="json", exclude_none=True)
         return await self._directory.send(agent, CONFIRM_TYPE, data, source=PEOPLE)
 
@@ -63,13 +67,30 @@ def _identity(question: dict[str, Any]) -> str:
     return f"{QUESTION_PREFIX}{digest}-{question['agent']}"
 
 
+def _said(shown: dict[str, Any], given: GivenAnswer) -> dict[str, Any]:
+    """The answer in the words of the agent."""
+    if shown["asks"] == _APPROVED:
+        return {_APPROVED: as_verdict(given.value if given.approved is None else given.approved)}
+    value = given.value
+    if given.approved is None and value in CALL_OUTCOMES:
+        return {_EXECUTED: value == CALL_OUTCOMES[0]}
+    is_finding = isinstance(value, dict) and {_EXECUTED} <= {*value} <= {_EXECUTED, "result"}
+    if given.approved is None and is_finding and isinstance(value[_EXECUTED], bool):
+        return dict(value)
+    raise AnswerInvalid(
+        f"{shown['id']!r} asks whether the call was executed. Answer {CALL_OUTCOMES[0]!r} or {CALL_OUTCOMES[1]!r}; "
+        'with its result: {"executed": true, "result": …}.'
+    )
+
+
 def _shown(question: dict[str, Any]) -> dict[str, Any]:
     details = question["details"]
     call = {"tool": details.get("tool"), "arguments": details.get("arguments")}
     asks = details.get("asks")
     return {
         "id": _identity(question),
-        "kind": "approval" if asks else "question",
+        "kind": _KINDS.get(asks, "question"),
+        "choices": list(CALL_OUTCOMES) if asks == _EXECUTED else [],
         "prompt": question["message"],
         "status": "open",
         "audience": [],

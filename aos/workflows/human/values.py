@@ -32,6 +32,16 @@ def check_value(request: HumanRequest, value: Any) -> Any:
     return _CHECKS[request.kind](request, value)
 
 
+def as_verdict(value: Any) -> bool:
+    """Yes or no, as a boolean or a word. Raises `AnswerInvalid`."""
+    if isinstance(value, bool):
+        return value
+    word = value.strip().lower() if isinstance(value, str) else None
+    if word in _YES or word in _NO:
+        return word in _YES
+    raise AnswerInvalid("An approval is answered with true or false.")
+
+
 async def check_file(request: HumanRequest, artifact_id: str, blobs: BlobStore) -> Artifact:
     """The artifact a person answers with.
 
@@ -63,12 +73,7 @@ def check_schema(schema: dict[str, Any]) -> None:
 
 
 def _approval(_: HumanRequest, value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    word = value.strip().lower() if isinstance(value, str) else None
-    if word in _YES or word in _NO:
-        return word in _YES
-    raise AnswerInvalid("An approval is answered with true or false.")
+    return as_verdict(value)
 
 
 def _words(_: HumanRequest, value: Any) -> str:

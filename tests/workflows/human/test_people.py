@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from typer.testing import CliRunner
 
+from aos.agents import Agent, Turn, on
 from aos.api.app import create_app
 from aos.cli import running
 from aos.cli.client import Client, Endpoint
 from aos.cli.commands import app
-from aos.kernel.errors import InvalidInput
-from aos.workflows.human.errors import ActionChanged
+from aos.tools.errors import OutcomeUnknown
+from aos.workflows.human.errors import ActionChanged, AnswerInvalid
 from aos.workflows.human.request import GivenAnswer, HumanRequest
 from aos.workflows.human.request_index import RequestIndex
 from tests.tools.test_guardrail import FETCH, WIRE, Clerk, done
-from tests.workflows.human.asking import Office
+from tests.workflows.human.asking import Office, Told
 
 
 @pytest.fixture
@@ -97,7 +100,7 @@ async def test_a_question_of_a_message_is_in_the_inbox_and_answered_there(office
     [shown] = (await office.people.open())[0]
     assert (shown["kind"], shown["requester"]) == ("approval", "clerk")
     assert shown["action"]["what"] == {"tool": "wire", "arguments": {"to": "ada"}}
-    with pytest.raises(InvalidInput):
+    with pytest.raises(AnswerInvalid):
         await office.people.answer(shown["id"], GivenAnswer(by="anna", value="perhaps"))
     with pytest.raises(ActionChanged):
         await office.people.answer(shown["id"], GivenAnswer(by="anna", approved=True, digest="0" * 64))
@@ -107,6 +110,63 @@ async def test_a_question_of_a_message_is_in_the_inbox_and_answered_there(office
     assert await ids(office) == []
     facts = [f for entry in await office.system.directory.journal("clerk") for f in entry.facts]
     assert [(f["by"], f["comment"]) for f in facts if f["kind"] == "tool.answer"] == [("anna", "Ada is fine")]
+
+
+class Sender(Agent[Told]):
+    """Does not know whether it has sent."""
+
+    type = "sender"
+    tools = ("calculator",)
+
+    @on("send")
+    async def send(self, turn: Turn, state: Told, what: str) -> None:
+        answered, answer = await turn.answer_to("q")
+        if not answered:
+            raise OutcomeUnknown("Was it sent?", question="q", details={"asks": "executed", "tool": "mail"})
+        state.replies.append([what, answer["executed"], answer["result"]])
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("executed", [True, None]),
+        ("not executed", [False, None]),
+        ({"executed": True, "result": "id 7"}, [True, "id 7"]),
+    ],
+)
+async def test_whether_a_call_was_executed_is_found_out_and_not_approved(value: Any, told: list[Any]) -> None:
+    office = Office(Sender())
+    await office.system.directory.send("sender", "send", "mail")
+    await office.settle(until=timedelta(seconds=1))
+    [shown] = (await office.people.open())[0]
+    assert (shown["kind"], shown["choices"]) == ("choice", ["executed", "not executed"])
+    for wrong in ({"approved": True}, {"value": True}, {"value": {"executed": "yes"}}, {"value": {"result": 1}}):
+        with pytest.raises(AnswerInvalid):
+            await office.people.answer(shown["id"], GivenAnswer(by="anna", **wrong))
+    await office.answer(shown["id"], value=value)
+    assert (await office.state("sender"))["replies"] == [["mail", *told]]
+
+
+async def test_the_agents_of_the_docs_ask_and_tell() -> None:
+    page = Path(__file__).parents[3] / "docs" / "approvals.md"
+    names: dict[str, Any] = {"__name__": "approvals"}
+    for code in re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+        exec(compile(code, str(page), "exec", dont_inherit=True), names)
+    office = Office(names["Deployer"](), names["Postman"]())
+    for site in ("shop", "blog"):
+        await office.system.directory.send("deployer", "deploy.wanted", site)
+    await office.settle(until=timedelta(days=2))
+    await office.answer("deploy-shop", approved=True)
+    await office.answer("deploy-blog", by="ben", approved=False)
+    await office.settle()
+    facts = [f for entry in await office.system.directory.journal("deployer") for f in entry.facts]
+    assert [{**fact} for fact in facts] == [
+        {"kind": "deploy", "site": "shop", "approved_by": "anna"},
+        {"kind": "not_deployed", "code": "request_rejected"},
+    ]
+    told = [f for entry in await office.system.directory.journal("postman") for f in entry.facts]
+    assert [fact["people"] for fact in told] == [["anna", "ben"]] * len(told)
+    assert len(told) >= 4
 
 
 async def test_an_app_asks_and_a_person_answers_over_the_api(office: Office, api: httpx.AsyncClient) -> None:
@@ -203,7 +263,7 @@ def test_people_work_from_the_command_line(office: Office, monkeypatch: pytest.M
     assert '"tool": "deploy"' in aos("show", "r1")
     assert "was sent" in aos("approve", "r1", "--by", "anna", "--comment", "fine", "--wait", "0")
     assert json.loads(aos("show", "r1", "--json"))["answer"]["via"] == "cli"
-    assert "A correction is JSON" in aos("answer", "r2", "[", code=1)
+    assert "The answer is not JSON" in aos("answer", "r2", "[", code=1)
     aos("answer", "r2", "[1]", "--by", "ben", "--wait", "0")
     assert json.loads(aos("show", "r2", "--json"))["answer"]["value"] == [1]
     assert "approve: http://127.0.0.1:7071/api/r/" in aos("link", "r3", "--for", "cleo", "--good-for", "2h")
