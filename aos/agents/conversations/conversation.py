@@ -136,6 +136,7 @@ class Conversation:
     ) -> Entry:
         if role not in ROLES:
             raise InvalidInput(f"{role!r} is no role in a conversation. There are: {', '.join(sorted(ROLES))}.")
+        self._shelf.check_open()
         turn, record = self._turn, self._record
         entry = Entry(
             number=record.next,

@@ -49,7 +49,7 @@ class Shelf:
 
     def open(self, record: Record) -> None:
         """Put a conversation in which something was said among those in use, and list it."""
-        self._check_open()
+        self.check_open()
         kept = self._kept
         kept["open"].pop(record.id, None)
         kept["open"][record.id] = record.kept
@@ -58,7 +58,7 @@ class Shelf:
 
     def save(self, record: Record) -> None:
         """Keep what was changed in a conversation where it is."""
-        self._check_open()
+        self.check_open()
         if record.id not in self._kept["open"]:
             self._turn.rows.put(shelf_key(record.id), record.kept)
         self.list(record)
@@ -107,7 +107,8 @@ class Shelf:
     def _is_lost(self, since: str | None) -> bool:
         return since is None or parse_time(since) + _PATIENCE < self._turn.now
 
-    def _check_open(self) -> None:
+    def check_open(self) -> None:
+        """Raise `NotAllowedNow` where the turn is over, and what is written would be lost."""
         if self._turn.state is not self._home:
             raise NotAllowedNow(
                 f"A conversation of {self._turn.agent!r} can be written only in a turn of the agent while its handler "

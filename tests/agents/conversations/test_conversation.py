@@ -178,6 +178,7 @@ async def test_two_views_of_one_conversation_in_one_turn_are_one() -> None:
     assert Twice.escaped is not None
     with pytest.raises(NotAllowedNow, match="only in a turn"):
         Twice.escaped.append("late")
+    assert len(Twice.escaped) == 3
 
 
 async def test_the_authors_state_does_not_show_conversations_and_the_journal_vouches_for_them() -> None:
