@@ -10,7 +10,7 @@ from aos.workflows.definition.known import Known, workflow_reference
 from aos.workflows.definition.problem import Problem, dotted
 from aos.workflows.definition.step import Action, Compensation, Step
 from aos.workflows.definition.templates import OPEN, Place
-from aos.workflows.definition.usage import actions_in
+from aos.workflows.definition.usage import actions_in, workflows_used
 from aos.workflows.definition.workflow import VERSION_LENGTH, Workflow
 
 _MAX_DEPTH = 20
@@ -101,12 +101,7 @@ def _circle(workflow: Workflow, reference: str, known: Known) -> list[str]:
         if inner is None or wanted in seen or len(path) > _MAX_DEPTH:
             continue
         seen.add(wanted)
-        waiting += [
-            ([*path, name], action.workflow)
-            for step in inner.steps
-            for _, action in actions_in(step)
-            if action.workflow is not None
-        ]
+        waiting += [([*path, name], used) for used in workflows_used(inner)]
     return []
 
 

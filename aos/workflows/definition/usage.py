@@ -10,6 +10,7 @@ from aos.workflows.definition.expressions import Path, names_of
 from aos.workflows.definition.step import Action, Loop, Map, Step
 from aos.workflows.definition.templates import Place, expression_of, split, templates_in
 from aos.workflows.definition.wait import Wait, is_moment
+from aos.workflows.definition.workflow import Workflow
 
 EVERYWHERE = frozenset({"inputs", "steps", "run"})
 TEMPLATED = ("agent", "model", "system", "team")
@@ -78,6 +79,12 @@ def steps_used(step: Step) -> frozenset[str]:
         for path in use.names()
         if len(path) > 1 and path[0] == "steps" and isinstance(path[1], str) and path[1] not in use.scope.inner
     )
+
+
+def workflows_used(workflow: Workflow) -> list[str]:
+    """The other workflows that its steps run, `name` or `name@version`, each once."""
+    found = [action.workflow for step in workflow.steps for _, action in actions_in(step) if action.workflow]
+    return list(dict.fromkeys(found))
 
 
 def inner_steps(action: Action) -> Iterator[tuple[Place, Step]]:
