@@ -14,6 +14,7 @@ from aos import __version__
 from aos.agents import Agent, AgentRegistry
 from aos.agents.agent_index import AgentIndex
 from aos.agents.alarm import AlarmClock
+from aos.agents.apps import Apps
 from aos.agents.conversations.formal_agent import FormalConversationAgent
 from aos.agents.conversations.formal_index import FormalIndex
 from aos.agents.declarations import Declarations
@@ -28,6 +29,7 @@ from aos.kernel.errors import InvalidInput
 from aos.kernel.kernel import Kernel
 from aos.kernel.meter import process_total
 from aos.lifecycle import Health, Lifecycle, Recovery, Teams
+from aos.lifecycle.commands import AgentCommands
 from aos.llm.installed import InstalledModels
 from aos.mcp.servers import McpServers
 from aos.messaging.app_agent import AppAgent
@@ -47,6 +49,7 @@ from aos.workflows.task_index import TaskIndex
 from aos.workflows.tasks import Tasks
 from aos.workflows.teams.declared_teams import DeclaredTeams, read_teams
 from aos.workflows.teams.team_agent import TeamAgent
+from aos.workflows.teams.team_index import TeamIndex
 from aos.workflows.teams.team_runs import TeamRuns
 from aos.workflows.teams.voice import TeamVoice
 
@@ -93,6 +96,8 @@ class AgentOperatingSystem:
         heartbeat: Tells that this host is alive.
         alarm: Wakes agents by the clock.
         declarations: The agents declared at run time.
+        apps: The business apps.
+        commands: Starts and stops agents for them.
         questions: What messages wait for people to answer.
         people: What agents ask of people, those questions among it.
     """
@@ -122,6 +127,7 @@ class AgentOperatingSystem:
         agent_index = AgentIndex(adapters.tables)
         question_index = QuestionIndex(adapters.tables)
         request_index = RequestIndex(adapters.tables)
+        team_index = TeamIndex(adapters.tables)
         self.task_index = TaskIndex(adapters.tables, adapters.clock)
         self.formal_conversations = FormalIndex(adapters.tables)
         self.kernel = Kernel(
@@ -132,7 +138,14 @@ class AgentOperatingSystem:
             clock=adapters.clock,
             ids=adapters.ids,
             settings=config.kernel_settings(),
-            projections=(agent_index, self.task_index, self.formal_conversations, question_index, request_index),
+            projections=(
+                agent_index,
+                self.task_index,
+                team_index,
+                self.formal_conversations,
+                question_index,
+                request_index,
+            ),
         )
         registry.surroundings.find_router = lambda: self.models.router
         registry.surroundings.servers = self.mcp_servers
@@ -140,9 +153,9 @@ class AgentOperatingSystem:
         self.artifacts = Artifacts(adapters.blobs)
         self.documents = Documents(adapters.blobs, adapters.clock)
         self.tasks = Tasks(self.kernel, self.task_index, registry, adapters.clock, adapters.ids)
-        self.team_runs = TeamRuns(self.kernel, declared_teams, adapters.clock, adapters.ids)
+        self.team_runs = TeamRuns(self.kernel, declared_teams, team_index, adapters.clock, adapters.ids)
         self.directory = Directory(self.kernel, registry, agent_index, adapters.clock, adapters.ids)
-        teams = Teams(adapters.tables, self.kernel.settings.orders_table)
+        teams = Teams(adapters.tables, self.kernel.settings.orders_table, declared_teams.members)
         self.lifecycle = Lifecycle(self.kernel, self.directory, agent_index, teams, adapters.clock)
         self.health = Health(self.kernel, self.directory, adapters.tables, adapters.blobs, adapters.clock)
         self.recovery = Recovery(self.kernel, agent_index, adapters.tables, adapters.clock)
@@ -161,6 +174,8 @@ class AgentOperatingSystem:
             adapters.ids,
         )
         self.declarations = Declarations(registry, adapters.tables, adapters.clock)
+        self.apps = Apps(adapters.tables, config.app_registry)
+        self.commands = AgentCommands(self.lifecycle, self.directory, self.declarations, registry)
         self.requests = RequestDesk(
             Services(
                 directory=self.directory,
@@ -170,6 +185,7 @@ class AgentOperatingSystem:
                 bus=adapters.bus,
                 clock=adapters.clock,
                 status=self.get_system_status,
+                commands=self.commands,
             )
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -26,6 +26,7 @@ class MemorySystem:
         *agents: Agent[Any],
         task_types: tuple[TaskType, ...] = (),
         models: InstalledModels | None = None,
+        folders: Sequence[str] = (),
         secrets: Mapping[str, str] | None = None,
         **config: Any,
     ) -> None:
@@ -38,6 +39,7 @@ class MemorySystem:
         # `settle` goes on until there is nothing left to come, which would be the end of every question.
         self.config = AOSConfig.load(environment="test", **{"questions": {"seconds": 0}, **config})
         self.registry = AgentRegistry(agents, task_types)
+        self.registry.folders = tuple(folders)
         self.system = AgentOperatingSystem(
             self.config,
             Adapters(

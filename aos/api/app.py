@@ -14,6 +14,7 @@ from aos.api import problems
 from aos.api.body import BodyGuard
 from aos.api.routes import (
     agents,
+    apps,
     artifacts,
     conversations,
     deadletters,
@@ -28,6 +29,7 @@ from aos.api.routes import (
     requests,
     system,
     tasks,
+    team_runs,
     tools,
 )
 
@@ -58,8 +60,10 @@ def create_app(operating_system: AgentOperatingSystem) -> FastAPI:
         conversations,
         purpose,
         lifecycle,
+        team_runs,
         declarations,
         tools,
+        apps,
         questions,
         requests,
         artifacts,
@@ -70,7 +74,7 @@ def create_app(operating_system: AgentOperatingSystem) -> FastAPI:
     ):
         app.include_router(routes.router, prefix=PREFIX)
     app.include_router(links.router, prefix="/api")
-    for seed_routes in (system.seed_router, mcp.router, mcp_servers.seed_router):
+    for seed_routes in (system.seed_router, mcp.router, mcp_servers.seed_router, apps.router, apps.status_router):
         app.include_router(seed_routes, prefix="/api")
     app.add_api_route(f"{PREFIX}/docs", _docs, include_in_schema=False)
     return app

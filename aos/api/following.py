@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -89,7 +89,13 @@ Ends = Callable[[Event], bool]
 
 
 async def follow(
-    request: Request, address: str, *, after: str | None, wait: float, ends: Ends = lambda _: False
+    request: Request,
+    address: str,
+    *,
+    after: str | None,
+    wait: float,
+    ends: Ends = lambda _: False,
+    look: Callable[[], Awaitable[Any]] | None = None,
 ) -> Response | dict[str, Any]:
     """Answer with the events of an agent behind `after`.
 
@@ -100,6 +106,7 @@ async def follow(
         after: Id of the last event that was seen.
         wait: Seconds to wait for the first event, where the answer is JSON or cannot be streamed.
         ends: Whether nothing follows an event.
+        look: Raises `NotFound` where there is nothing to follow; looks for the agent unless given.
 
     Raises:
         NotFound: there is no such agent.
@@ -107,7 +114,7 @@ async def follow(
     """
     system = system_of(request)
     position = Position.parse(after or request.headers.get("last-event-id"))
-    await system.directory.status(address)
+    await (look() if look else system.directory.status(address))
     if "text/event-stream" not in request.headers.get("accept", ""):
         events = await _first(system, address, position, min(wait, system.config.api.max_wait_seconds))
         ended = any(ends(event) for event in events)

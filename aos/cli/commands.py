@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from aos import __version__
-from aos.cli import agent, audit, configuration, deadletter, lifecycle, mcp, purpose, request, task, tool
+from aos.cli import agent, audit, configuration, deadletter, lifecycle, mcp, purpose, request, task, teamwork, tool
 from aos.cli.models import app as models_app
 from aos.cli.running import run
 
@@ -22,6 +22,7 @@ app.add_typer(task.app, name="task")
 app.add_typer(agent.app, name="agent")
 app.add_typer(purpose.goals, name="goal")
 app.add_typer(lifecycle.team_app, name="team")
+teamwork.add_to(lifecycle.team_app)
 app.add_typer(tool.app, name="tool")
 app.add_typer(request.app, name="request")
 app.add_typer(mcp.app, name="mcp")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aos.kernel.address import check_address
-from aos.kernel.errors import Conflict, InvalidInput, NotFound
+from aos.kernel.errors import Conflict, InvalidInput, NotAllowedNow, NotFound
 from aos.kernel.ports import Delete, Entity, TableStore, Upsert
 
 PARTITION = "teams"
@@ -18,11 +18,18 @@ _ALL = ":*"
 
 
 class Teams:
-    """One row for each team."""
+    """One row for each team.
 
-    def __init__(self, tables: TableStore, table: str) -> None:
+    Args:
+        tables: Where they are.
+        table: Name of the table.
+        declared: Members of the teams that files declare; a row of the same name goes before.
+    """
+
+    def __init__(self, tables: TableStore, table: str, declared: Mapping[str, Sequence[str]] | None = None) -> None:
         self._tables = tables
         self._table = table
+        self._declared = {name: list(members) for name, members in (declared or {}).items() if members}
 
     async def put(self, name: str, members: Sequence[str]) -> dict[str, Any]:
         """Make a team, or replace one.
@@ -47,12 +54,14 @@ class Teams:
     async def get(self, name: str) -> dict[str, Any]:
         """A team with its members. Raises `NotFound`."""
         entity = await self._tables.get(self._table, PARTITION, name)
-        if entity is None:
-            raise NotFound(f"There is no team {name!r}. Make it with its members first.")
-        return _shown(entity)
+        if entity is not None:
+            return _shown(entity)
+        if name in self._declared:
+            return {"team": name, "members": self._declared[name]}
+        raise NotFound(f"There is no team {name!r}. Make it with its members first.")
 
     async def all(self) -> list[dict[str, Any]]:
-        """All teams, by name."""
+        """All teams: those that were made, by name, and the declared ones."""
         found: list[dict[str, Any]] = []
         cursor: str | None = None
         while True:
@@ -60,11 +69,20 @@ class Teams:
             found += [_shown(entity) for entity in page.entities]
             cursor = page.cursor
             if cursor is None:
-                return found
+                break
+        made = {team["team"] for team in found}
+        return found + [{"team": name, "members": who} for name, who in self._declared.items() if name not in made]
 
     async def delete(self, name: str) -> None:
-        """Forget a team. Its members stay as they are. Raises `NotFound`."""
+        """Forget a team that was made. Its members stay as they are.
+
+        Raises:
+            NotFound: there is none.
+            NotAllowedNow: a file declares it.
+        """
         await self.get(name)
+        if await self._tables.get(self._table, PARTITION, name) is None:
+            raise NotAllowedNow(f"Team {name!r} is declared in a file. Remove it there.")
         try:
             await self._tables.commit(self._table, [Delete(PARTITION, name)])
         except Conflict as error:

@@ -24,6 +24,15 @@ def new_id(now: datetime, ids: Ids) -> str:
     return f"{now:%Y%m%d-%H%M%S}-{ids.new()[:8]}"
 
 
+def is_listed(item_id: str) -> bool:
+    """Whether it is an id as `new_id` makes them; agents that were given another are in no list."""
+    try:
+        row_key(item_id)
+    except ValueError:
+        return False
+    return True
+
+
 def row_key(item_id: str) -> str:
     """Where an id stands. Raises ValueError for what is none."""
     made = datetime.strptime(item_id[:15], "%Y%m%d-%H%M%S")  # noqa: DTZ007  # only compared with its like
@@ -45,11 +54,9 @@ class NewestList:
 
     async def get(self, item_id: str) -> dict[str, Any] | None:
         """What is shown of an item, or None."""
-        try:
-            row = row_key(item_id)
-        except ValueError:
+        if not is_listed(item_id):
             return None
-        entity = await self._tables.get(self._table, self._table, row)
+        entity = await self._tables.get(self._table, self._table, row_key(item_id))
         return _shown(entity) if entity else None
 
     async def page(

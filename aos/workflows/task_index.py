@@ -11,7 +11,7 @@ from aos.kernel.errors import Conflict
 from aos.kernel.journal import JournalEntry
 from aos.kernel.message import format_time, parse_time
 from aos.kernel.ports import Clock, Delete, Entity, Insert, Operation, Replace, TableStore, Value
-from aos.workflows.newest_list import NewestList
+from aos.workflows.newest_list import NewestList, is_listed
 from aos.workflows.task_agent import TYPE
 from aos.workflows.task_state import TaskRequest, TaskState
 
@@ -28,7 +28,8 @@ class TaskIndex:
         self._list = NewestList(tables, TABLE)
 
     def concerns(self, agent: str, version: int) -> bool:  # noqa: ARG002  # every turn of a task matters
-        return agent.startswith(f"{TYPE}:")
+        type_, _, task_id = agent.partition(":")
+        return type_ == TYPE and is_listed(task_id)
 
     async def apply(self, entry: JournalEntry, state: Mapping[str, Any]) -> None:
         """Bring a task's row up to the version of this entry, unless it is there already."""

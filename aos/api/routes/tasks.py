@@ -78,7 +78,12 @@ async def progress(task_id: str, request: Request) -> dict[str, Any]:
 async def events(task_id: str, request: Request, after: After = None, wait: Wait = 0) -> Response | dict[str, Any]:
     """What happens in a task, as it does: server-sent events up to `task.ended`, or JSON for those who ask again."""
     return await follow(
-        request, f"{TYPE}:{task_id}", after=after, wait=wait, ends=lambda event: event.name == "task.ended"
+        request,
+        f"{TYPE}:{task_id}",
+        after=after,
+        wait=wait,
+        ends=lambda event: event.name == "task.ended",
+        look=lambda: system_of(request).tasks.detail(task_id),
     )
 
 

@@ -32,6 +32,14 @@ class DeclaredTeams:
             raise AlreadyExists(f"There are two teams called {team.name!r}. Give one another `name`.")
         self._teams[team.name] = team
 
+    @property
+    def members(self) -> dict[str, list[str]]:
+        """The agents of each team."""
+        return {
+            name: list(dict.fromkeys(member.agent for member in team.members if member.agent))
+            for name, team in self._teams.items()
+        }
+
     def find(self, name: str) -> Team:
         """The team of this name. Raises `NotFound`, naming those there are."""
         if name not in self._teams:

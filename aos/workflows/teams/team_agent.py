@@ -60,11 +60,11 @@ class TeamAgent(Agent[TeamState]):
     async def start(self, turn: Turn, state: TeamState, asked: TeamStart) -> None:
         if state.team:
             raise NotAllowedNow(f"Team {turn.agent!r} is at work already. Use another id.")
+        state.held = turn.hold_reply()
         team = self._team_of(asked)
         state.team = team.model_dump(mode="json")
         state.task, state.inputs = asked.task, asked.inputs
         state.status, state.started_at = TeamStatus.RUNNING, turn.now
-        state.held = turn.hold_reply()
         if team.limits.time is not None:
             turn.remind(_LIMIT, "team.limit", after=team.limits.time)
         table = _table(turn, state)

@@ -10,9 +10,11 @@ from aos.kernel.kernel import Kernel
 from aos.kernel.message import Message
 from aos.kernel.ports import Clock, Ids
 from aos.workflows.messages import TEAM_START, TEAM_TYPE, TeamStart
+from aos.workflows.newest_list import new_id
 from aos.workflows.teams.declared_teams import DeclaredTeams
-from aos.workflows.teams.definition import Team, parse_team
+from aos.workflows.teams.definition import parse_team
 from aos.workflows.teams.team_agent import TEAM_CANCEL
+from aos.workflows.teams.team_index import TeamIndex
 from aos.workflows.teams.team_state import LINE, TeamState, line_key
 
 SOURCE = "/api/teams"
@@ -23,10 +25,12 @@ class TeamRuns:
 
     Attributes:
         declared: Those that have a name.
+        index: The list of those at work, and of those that were.
     """
 
-    def __init__(self, kernel: Kernel, declared: DeclaredTeams, clock: Clock, ids: Ids) -> None:
+    def __init__(self, kernel: Kernel, declared: DeclaredTeams, index: TeamIndex, clock: Clock, ids: Ids) -> None:
         self.declared = declared
+        self.index = index
         self._kernel = kernel
         self._clock = clock
         self._ids = ids
@@ -49,9 +53,8 @@ class TeamRuns:
         Raises:
             NotFound, InvalidInput: there is no such team, or the definition is none.
         """
-        self._check(name, definition)
-        now = self._clock.now()
-        team_id = f"{now:%Y%m%d-%H%M%S}-{self._ids.new()[:8]}"
+        team = self.declared.find(name) if name is not None else parse_team(definition)
+        team_id = new_id(self._clock.now(), self._ids)
         start = TeamStart(
             name=name,
             definition=dict(definition) if definition is not None else None,
@@ -59,12 +62,15 @@ class TeamRuns:
             inputs=dict(inputs or {}),
             limits=dict(limits or {}),
         )
+        await self.index.announce(team_id, team, task)
         await self._post(team_id, TEAM_START, start.model_dump(mode="json"), f"start-{team_id}", traceparent)
         return team_id
 
     async def show(self, team_id: str) -> dict[str, Any]:
         """A team at work, without its transcript. Raises `NotFound`."""
         state = await self._state(team_id)
+        if state is None:
+            return {**await self._announced(team_id), "members": [], "open": [], "transcript_length": 0, "result": None}
         content = state.model_dump(mode="json", exclude={"memo", "window", "held", "lines", "team"})
         members = [
             {"name": member["name"], "agent": member["agent"], "role": member["role"]}
@@ -88,31 +94,35 @@ class TeamRuns:
             NotAllowedNow: it is at work still.
         """
         state = await self._state(team_id)
-        if state.result is None:
+        if state is None:
+            await self._announced(team_id)
+        if state is None or state.result is None:
             raise NotAllowedNow(f"Team {team_id!r} is at work still. Look again later.", code="team_not_finished")
         return state.result
 
     async def transcript(self, team_id: str, *, after: int = 0, limit: int = 50) -> list[dict[str, Any]]:
         """Lines above number `after`, oldest first. Raises `NotFound`."""
-        await self._state(team_id)
+        if await self._state(team_id) is None:
+            await self._announced(team_id)
+            return []
         found = await self._kernel.rows.page(f"{TEAM_TYPE}:{team_id}", LINE, after=line_key(after), limit=limit)
         return [line for _, line in found]
 
     async def cancel(self, team_id: str, reason: str) -> None:
         """Ask a team to stop. One that has ended stays as it is. Raises `NotFound`."""
-        await self._state(team_id)
+        if await self._state(team_id) is None:
+            await self._announced(team_id)
         await self._post(team_id, TEAM_CANCEL, {"reason": reason}, f"cancel-{team_id}", None)
 
-    def _check(self, name: str | None, definition: Mapping[str, Any] | None) -> Team | None:
-        if name is not None and definition is None:
-            return self.declared.find(name)
-        return parse_team(definition)
-
-    async def _state(self, team_id: str) -> TeamState:
+    async def _state(self, team_id: str) -> TeamState | None:
         head = await self._kernel.heads.read(f"{TEAM_TYPE}:{team_id}")
-        if head is None:
-            raise NotFound(f"There is no team {team_id!r} at work. One that was just started needs a moment.")
-        return TeamState.model_validate_json(head.state)
+        return None if head is None else TeamState.model_validate_json(head.state)
+
+    async def _announced(self, team_id: str) -> dict[str, Any]:
+        shown = await self.index.get(team_id)
+        if shown is None:
+            raise NotFound(f"There is no team {team_id!r} at work. List the teams at work to see which there are.")
+        return shown
 
     async def _post(self, team_id: str, type_: str, data: Any, message_id: str, traceparent: str | None) -> None:
         address = f"{TEAM_TYPE}:{team_id}"
