@@ -13,6 +13,7 @@ from pydantic import SecretStr, ValidationError
 from aos.config import AOSConfig
 from aos.config_sources import DEFAULT, FILE_SETTING, Gathered, default_of, gather, problem, variables
 from aos.kernel.errors import AosError
+from aos.mcp.servers import unusable
 from aos.telemetry.redaction import MASK, is_secret_name, redact_text
 
 _OTHERS = frozenset(
@@ -93,6 +94,10 @@ def check(environ: Mapping[str, str], file: Path | None = None) -> Report:
     if config is not None:
         try:
             agents = _agents(config, environ)
+        except AosError as error:
+            issues.append(error.message)
+        try:
+            issues += unusable(config.mcp.file, environ)
         except AosError as error:
             issues.append(error.message)
     given = (config.storage_connection_string, config.servicebus_connection_string) if config else (None, None)

@@ -100,10 +100,19 @@ def _effect(hints: types.ToolAnnotations | None) -> Effect:
 
 
 async def _all(ask: Any, field: str, server: str) -> list[Any]:
+    from mcp.shared.exceptions import MCPError
+    from mcp_types import METHOD_NOT_FOUND
+
     found: list[Any] = []
     cursor: str | None = None
     for _ in range(_PAGES):
-        page = await ask(cursor=cursor)
+        try:
+            page = await ask(cursor=cursor)
+        except MCPError as error:
+            # A server with resources need not have templates of them, and no capability tells.
+            if error.code == METHOD_NOT_FOUND:
+                return []
+            raise
         found += getattr(page, field)
         cursor = page.next_cursor
         if cursor is None or len(found) > MOST:

@@ -56,9 +56,7 @@ class McpServers:
         Raises:
             SettingInvalid: the file is not right.
         """
-        file = path or (DEFAULT_FILE if DEFAULT_FILE.is_file() else None)
-        configs = read_servers(file) if file is not None else ()
-        return cls(configs, Means(Variables(environ, resolve), processes, bench or Workbench()))
+        return cls(_configs(path), Means(Variables(environ, resolve), processes, bench or Workbench()))
 
     def __iter__(self) -> Iterator[McpServer]:
         return iter(self._servers.values())
@@ -130,6 +128,17 @@ class McpServers:
             matching = fnmatch.filter(self._servers, name) if set(name) & set("*?[") else [self.get(name).config.name]
             found.update({each: self._servers[each] for each in matching if self._servers[each].config.enabled})
         return list(found.values())
+
+
+def unusable(path: Path | None, environ: Mapping[str, str]) -> list[str]:
+    """What is not set of what the servers of a file need, in sentences. Raises `SettingInvalid` as `of_file`."""
+    variables = Variables(environ, _as_it_is)
+    return [said for config in _configs(path) if config.enabled for said in variables.missing(config)]
+
+
+def _configs(path: Path | None) -> Sequence[ServerConfig]:
+    file = path or (DEFAULT_FILE if DEFAULT_FILE.is_file() else None)
+    return read_servers(file) if file is not None else ()
 
 
 def fits(name: str, grants: Sequence[str]) -> bool:

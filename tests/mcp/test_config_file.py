@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from aos.config_report import check
 from aos.kernel.errors import SettingInvalid
 from aos.mcp.config_file import parse_servers, read_servers
 from aos.mcp.server_config import ServerConfig
@@ -151,3 +152,14 @@ async def test_secrets_are_shown_nowhere() -> None:
     with pytest.raises(SettingInvalid) as caught:
         one(command="x", env={"A": {"nested": "token-1234"}}, args=["token-1234", 5])
     assert "token-1234" not in caught.value.message
+
+
+def test_the_check_of_the_configuration_names_what_is_wrong_with_the_servers(tmp_path: Path) -> None:
+    file = tmp_path / "mcp.json"
+    for content, said in (
+        ({"servers": {"a": {"url": "http://a/${ABSENT}"}}}, "Server 'a', field `url` needs the variable ABSENT"),
+        ({"servers": {"a": {"url": "gopher://a"}}}, "server 'a', `url` must start with"),
+    ):
+        file.write_text(json.dumps(content), encoding="utf-8")
+        issues = check({"AOS_MCP_FILE": str(file), "AOS_AGENTS_PACKAGE": ""}).issues
+        assert any(said in issue for issue in issues), issues

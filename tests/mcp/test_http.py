@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -197,3 +199,70 @@ async def test_calls_stay_within_the_rate(make: Make) -> None:
         with pytest.raises(RateLimitError):
             await server.call("look", {})
         await server.close()
+
+
+async def test_a_connection_that_nobody_uses_is_closed(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aos.mcp.server.IDLE", 0.0)
+    shop = Shop()
+    async with served(shop.app()) as address:
+        servers = make({"shop": {"url": f"{address}/mcp"}})
+        for number in (1, 2):
+            assert await servers.call("shop", "look", {}) == {"result": number}
+            while servers.rows()[0]["status"] == "connected":  # noqa: ASYNC110  # until the timer has fired
+                await asyncio.sleep(0)
+        await servers.close()
+        assert not [task for task in asyncio.all_tasks() if task.get_name() == "mcp connection"]
+
+
+async def test_a_call_that_is_cancelled_leaves_the_connection_to_the_others(make: Make) -> None:
+    shop = Shop()
+    async with served(shop.app()) as address:
+        server = make({"shop": {"url": f"{address}/mcp"}}).get("shop")
+        await server.catalogue()
+        waiting = asyncio.create_task(server.call("wait", {}))
+        assert await server.call("look", {}) == {"result": 1}
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert await server.call("look", {}) == {"result": 2}
+        assert server.row()["status"] == "connected"
+        await server.close()
+
+
+async def test_no_secret_is_logged(make: Make, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    refusing = Refusing(Shop().app(), 500)
+    async with served(refusing) as address:
+        server = make({"shop": {"url": f"{address}/mcp?key=${{TOKEN}}", "headers": {"K": "${TOKEN}"}}}).get("shop")
+        await server.catalogue()
+        with pytest.raises(RequestRefused):
+            await server.call("look", {})
+        await server.close()
+    ours = [record for record in caplog.records if not record.name.startswith(("mcp.server", "uvicorn"))]
+    assert "token-1234" not in " ".join(record.getMessage() for record in ours)
+
+
+async def test_one_system_uses_the_agents_of_another(make: Make) -> None:
+    from aos.api.app import create_app
+    from tests.api.test_mcp import Archivist
+    from tests.harness import MemorySystem
+
+    other = MemorySystem(Archivist())
+    async with served(create_app(other.system)) as address:
+        servers = make({"house": {"url": f"{address}/api/mcp"}, "one": {"url": f"{address}/api/v1/mcp/archivist"}})
+        assert "archivist" in (await servers.get("house").catalogue()).tools
+        paper = {"message": "paper.filed", "data": {"name": "deed"}}
+        for _ in range(2):
+            posted = await servers.get("house").call("archivist", paper, key="k-1")
+            assert posted == {"agent": "archivist", "message_id": "k-1"}
+        await servers.call("one", "word.said", {"data": "hello"})
+        await other.settle()
+        for server in servers:
+            await server.close()
+    assert await other.state("archivist") == {"kept": ["deed", "hello"]}
+
+
+def test_the_sdk_is_not_loaded_before_a_server_is_used() -> None:
+    script = "import sys, aos.system, aos.mcp; print([m for m in ('mcp', 'httpx2') if m in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
