@@ -86,6 +86,7 @@ class AOSConfig(_Section):
         log_level: Least level that is logged.
         agents_package: Python package whose sub-packages and `.agent.md` files are the agents.
         agent_registry: A file with further agents, in the form of `agent_registry.json`.
+        app_registry: A file with business apps, in the form of `app_registry.json`.
         storage_connection_string, servicebus_connection_string: Connections given by hand; without them the app
             settings `AosStorage`, `AzureWebJobsStorage` and `ServiceBus` are used.
     """
@@ -94,6 +95,7 @@ class AOSConfig(_Section):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     agents_package: str = "agents"
     agent_registry: Path | None = None
+    app_registry: Path | None = None
     storage_connection_string: SecretStr | None = None
     servicebus_connection_string: SecretStr | None = None
     storage: StorageConfig = StorageConfig()

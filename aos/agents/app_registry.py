@@ -94,6 +94,10 @@ class AppRegistry:
             raise NotFound(f"There is no app {app_id!r}. There are: {', '.join(sorted(self._apps)) or 'none'}.")
         return self._apps[app_id]
 
+    def all(self) -> list[RegisteredApp]:
+        """All apps, those that take no part among them."""
+        return list(self._apps.values())
+
     def enabled(self) -> list[RegisteredApp]:
         """The apps that take part."""
         return [app for app in self._apps.values() if app.enabled]

@@ -13,6 +13,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from aos.lifecycle.commands import AgentCommand
+
 VERSION = "1.0"
 
 
@@ -23,6 +25,8 @@ class MessageType(StrEnum):
     AGENT_RESPONSE = "aos.agent.response"
     AGENT_LIST = "aos.agent.list"
     AGENT_STATUS = "aos.agent.status"
+    AGENT_COMMAND = "aos.agent.command"
+    AGENT_COMMAND_RESULT = "aos.agent.command.result"
     STORAGE_GET = "aos.storage.get"
     STORAGE_SET = "aos.storage.set"
     STORAGE_DELETE = "aos.storage.delete"
@@ -47,6 +51,7 @@ class ErrorCode(StrEnum):
     AGENT_QUERY_ERROR = "AGENT_QUERY_ERROR"
     AGENT_LIST_ERROR = "AGENT_LIST_ERROR"
     AGENT_STATUS_ERROR = "AGENT_STATUS_ERROR"
+    AGENT_COMMAND_ERROR = "AGENT_COMMAND_ERROR"
     WORKFLOW_STATUS_ERROR = "WORKFLOW_STATUS_ERROR"
     STORAGE_GET_ERROR = "STORAGE_GET_ERROR"
     STORAGE_SET_ERROR = "STORAGE_SET_ERROR"
@@ -155,6 +160,7 @@ class ErrorPayload(BaseModel):
 PAYLOADS: Mapping[str, type[BaseModel]] = {
     MessageType.AGENT_QUERY: AgentQuery,
     MessageType.AGENT_RESPONSE: AgentResponse,
+    MessageType.AGENT_COMMAND: AgentCommand,
     MessageType.STORAGE_GET: StorageOperation,
     MessageType.STORAGE_RESULT: StorageResult,
     MessageType.WORKFLOW_EXECUTE: WorkflowExecute,

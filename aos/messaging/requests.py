@@ -21,6 +21,7 @@ from aos.kernel.deadletter import DeadLetters
 from aos.kernel.errors import AosError, InfrastructureError, InvalidInput
 from aos.kernel.message import format_time
 from aos.kernel.ports import Clock, MessageBus, OutboundMessage
+from aos.lifecycle.commands import AgentCommand, AgentCommands
 from aos.messaging import contract
 from aos.messaging.app_agent import PRIORITIES, QUERY, app_address
 from aos.messaging.contract import AOSMessage, ErrorCode, MessageType, answer_to
@@ -44,6 +45,7 @@ class Services:
     bus: MessageBus
     clock: Clock
     status: Callable[[], Awaitable[dict[str, Any]]]
+    commands: AgentCommands
 
 
 class RequestDesk:
@@ -57,6 +59,7 @@ class RequestDesk:
             MessageType.AGENT_QUERY: (self._query, ErrorCode.AGENT_QUERY_ERROR),
             MessageType.AGENT_LIST: (self._list, ErrorCode.AGENT_LIST_ERROR),
             MessageType.AGENT_STATUS: (self._status, ErrorCode.AGENT_STATUS_ERROR),
+            MessageType.AGENT_COMMAND: (self._command, ErrorCode.AGENT_COMMAND_ERROR),
             MessageType.STORAGE_GET: (self._storage_get, ErrorCode.STORAGE_GET_ERROR),
             MessageType.STORAGE_SET: (self._storage_set, ErrorCode.STORAGE_SET_ERROR),
             MessageType.STORAGE_DELETE: (self._storage_delete, ErrorCode.STORAGE_DELETE_ERROR),
@@ -145,6 +148,11 @@ class RequestDesk:
 
     async def _list(self, _: AOSMessage) -> Answer:
         return MessageType.AGENT_STATUS, {"agents": await self._services.directory.all()}
+
+    async def _command(self, request: AOSMessage) -> Answer:
+        command = AgentCommand.model_validate(request.payload)
+        command = command.model_copy(update={"params": {"by": request.header.source, **command.params}})
+        return MessageType.AGENT_COMMAND_RESULT, await self._services.commands.run(command)
 
     async def _status(self, request: AOSMessage) -> Answer:
         wanted = contract.AgentStatusRequest.model_validate(request.payload)

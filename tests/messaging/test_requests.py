@@ -173,3 +173,16 @@ def test_an_app_of_any_name_has_an_address() -> None:
     assert app_address("BusinessInfinity") == "app:BusinessInfinity"
     assert app_address("my app/2") == "app:my-app-2"
     assert app_address("///") == "app:unknown"
+
+
+async def test_an_app_gives_agents_commands(world: MemorySystem) -> None:
+    payload = {"command": "stop", "agent_id": "counter"}
+    answer = await ask(world, "aos.agent.command", payload)
+    assert answer["header"]["message_type"] == "aos.agent.command.result"
+    assert answer["payload"] == {"command": "stop", "agent_id": "counter", "status": "paused"}
+    [order] = await world.system.lifecycle.history("counter")
+    assert order["by"] == "BusinessInfinity"
+    refused = await ask(world, "aos.agent.command", {"command": "stop", "agent_id": "nobody"})
+    assert refused["payload"]["error_code"] == "AGENT_COMMAND_ERROR"
+    wrong = await ask(world, "aos.agent.command", {"command": "dance", "agent_id": "counter"})
+    assert wrong["payload"]["error_code"] == "AGENT_COMMAND_ERROR"
