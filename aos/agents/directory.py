@@ -146,8 +146,8 @@ class Directory:
         """What became of a message.
 
         Returns:
-            `outcome` (`applied`, `retried`, `dead`, `ignored` or `held`), `version` (the turn that dealt with it) and,
-            where it failed, `error`; None if the agent has not dealt with it, or so long ago that it forgot it.
+            `outcome` (`applied`, `retried`, `dead`, `ignored`, `held` or `aside`), `version` (the turn that dealt with
+            it) and, where it failed, `error`; None if the agent has not dealt with it, or so long ago that it forgot.
         """
         head = await self._kernel.heads.read(address)
         message = Message(id=message_id, source=source, type="", time=self._clock.now(), to=address)

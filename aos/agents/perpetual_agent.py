@@ -11,6 +11,7 @@ from typing import Any
 
 from aos.agents.agent import Agent, State
 from aos.agents.handlers import to_json
+from aos.agents.life import state_of
 from aos.agents.turn import Turn
 from aos.kernel.errors import Conflict, InfrastructureError, InvalidInput, SettingInvalid
 from aos.kernel.head import Head
@@ -137,7 +138,8 @@ class PerpetualAgent(Agent[State]):
 
         Returns:
             `status` `success` with `processed_by` and what its handlers returned, or `error` with `error`. An event
-            that failed for the moment is put aside and tried again, as any message.
+            that failed for the moment is put aside and tried again, as any message; one for an agent that an operator
+            has stopped is put aside until it is released.
 
         Raises:
             InvalidInput: the event has no type.
@@ -206,11 +208,11 @@ class PerpetualAgent(Agent[State]):
     async def health_check(self, address: str | None = None) -> dict[str, Any]:
         """Whether the agent can do its work."""
         head = await self._head(address)
-        state = "running" if self._awake.get(address or self.type) else "sleeping" if head else "created"
+        may_work = head is None or head.standing.state in ("open", "draining")
         return {
             "agent_id": address or self.type,
-            "state": state,
-            "healthy": self.is_running,
+            "state": state_of(head, running=bool(self._awake.get(address or self.type))),
+            "healthy": self.is_running and may_work,
             "timestamp": format_time(self._now()),
         }
 
@@ -233,7 +235,7 @@ class PerpetualAgent(Agent[State]):
             "agent_id": address or self.type,
             "name": self.name or self.type,
             "role": self.role,
-            "state": "sleeping" if head else "created",
+            "state": state_of(head),
             "metadata": {"created_at": head.created if head else None, "version": VERSION},
         }
 
@@ -296,6 +298,8 @@ class PerpetualAgent(Agent[State]):
             return f"Nobody took {message.type!r}: no agent type {self.type!r} is registered."
         for record in (await kernel.journal.entry(message.to, version)).received:
             if record["message"]["id"] == message.id and record["message"]["source"] == message.source:
+                if record["outcome"] in ("aside", "held"):
+                    return f"{message.to!r} is not handling messages now. The event waits until it does."
                 return str(record["error"]["message"]) if "error" in record else None
         return None
 

@@ -159,3 +159,19 @@ async def test_an_authors_handlers_may_have_plain_names() -> None:
     agent = Names()
     MemorySystem(agent)
     assert [await agent.act("take"), await agent.act("answer")] == ["taken", "answered"]
+
+
+async def test_paused_it_says_so_and_an_event_handed_in_waits() -> None:
+    agent = Watcher()
+    world = MemorySystem(agent)
+    await world.system.lifecycle.order("watcher", "pause")
+    result = await agent.handle_event({"type": "watch"})
+    assert (result["status"], "waits until it does" in result["error"]) == ("error", True)
+    health = await agent.health_check()
+    assert (health["state"], health["healthy"]) == ("paused", False)
+    assert (await agent.get_metadata())["state"] == "paused"
+    await world.system.lifecycle.order("watcher", "resume")
+    await world.settle()
+    assert await world.state("watcher") == {"count": 1}
+    assert (await agent.health_check())["healthy"]
+    assert (await agent.get_state())["wake_count"] == 2

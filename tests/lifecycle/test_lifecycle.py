@@ -202,3 +202,10 @@ async def test_the_statistics_count_states_wakes_and_messages(world: MemorySyste
     assert statistics["total_wakes"] == 3
     assert statistics["messages"] == {"applied": 2, "aside": 1}
     assert (statistics["total_events_processed"], statistics["waiting_messages"]) == (2, 1)
+
+
+async def test_teams_are_listed_however_many_there_are(world: MemorySystem) -> None:
+    teams = world.system.lifecycle.teams
+    for number in range(1_001):
+        await teams.put(f"team{number}", ["clerk"])
+    assert len(await teams.all()) == 1_001

@@ -131,7 +131,7 @@ class AgentTools:
         pause, left = _FIRST_LOOK, seconds
         while True:
             outcome = await self._system.directory.outcome(self._address, message_id, source=SOURCE)
-            if outcome is not None and outcome["outcome"] not in ("retried", "held"):
+            if outcome is not None and outcome["outcome"] not in ("retried", "held", "aside"):
                 return outcome
             if left <= 0:
                 return outcome or {"outcome": "pending"}
