@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import time
 from datetime import UTC, datetime
 
@@ -49,6 +50,18 @@ def processor_time() -> dict[str, float]:
     return used
 
 
+def report_shares(shares: dict[str, float], *, full: bool) -> None:
+    """Print the CPU seconds a hop takes in each process and, of a full load, the most hops that they leave room for."""
+    cores, (busiest, longest) = os.cpu_count() or 1, max(shares.items(), key=lambda share: share[1])
+    total = sum(shares.values())
+    each = ", ".join(f"{name} {used * 1000:.2f} ms" for name, used in shares.items())
+    print(f"    CPU a hop: {each}; together {total * 1000:.2f} ms")
+    if full:
+        print(
+            f"    so at most {cores / total:,.0f} hops/s on {cores} cores, and {1 / longest:,.0f} by the {busiest} alone"
+        )
+
+
 def _first(chain: int, hops: int, run: str) -> OutgoingMessage:
     to = f"hop:{chain * 7 % RING}"
     id = f"{run}-{chain}"
@@ -72,8 +85,7 @@ async def measure(*, in_memory: bool) -> None:
             spent = {name: used - before[name] for name, used in processor_time().items()}
             name = "one chain" if count == 1 else f"{count} chains"
             line(name, f"{rate:,.0f} hops/s, {1000 * count / rate:.1f} ms a hop", TARGETS.get(count, ""))
-            shares = ", ".join(f"{name} {used / count / hops * 1000:.2f} ms" for name, used in spent.items())
-            print(f"    CPU a hop: {shares}")
+            report_shares({name: used / count / hops for name, used in spent.items()}, full=count > 1)
 
 
 if __name__ == "__main__":
