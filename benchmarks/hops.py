@@ -57,9 +57,7 @@ def report_shares(shares: dict[str, float], *, full: bool) -> None:
     each = ", ".join(f"{name} {used * 1000:.2f} ms" for name, used in shares.items())
     print(f"    CPU a hop: {each}; together {total * 1000:.2f} ms")
     if full:
-        print(
-            f"    so at most {cores / total:,.0f} hops/s on {cores} cores, and {1 / longest:,.0f} by the {busiest} alone"
-        )
+        print(f"    so at most {cores / total:,.0f} hops/s on {cores} cores, {1 / longest:,.0f} by the {busiest} alone")
 
 
 def _first(chain: int, hops: int, run: str) -> OutgoingMessage:
