@@ -7,6 +7,7 @@
     RetryableError           something may have happened
     ├── ConnectionLost       the connection ended before the answer came
     ├── ServerTimedOut       no answer in time
+    ├── ServerFailed         the server says that it failed itself
     ├── AnswerTooLarge       the answer is over the limit and was not read
     └── AnswerInvalid        the answer is not what the protocol says
     TerminalError
@@ -37,6 +38,10 @@ class ConnectionLost(RetryableError):
 
 class ServerTimedOut(RetryableError):
     code = "mcp_server_timeout"
+
+
+class ServerFailed(RetryableError):
+    code = "mcp_server_error"
 
 
 class AnswerTooLarge(RetryableError):

@@ -11,6 +11,7 @@ from aos.mcp.errors import (
     AnswerTooLarge,
     ConnectionLost,
     RequestRefused,
+    ServerFailed,
     ServerUnavailable,
 )
 from aos.mcp.variables import Filled
@@ -87,12 +88,15 @@ def _turned_away(name: str, errors: Sequence[BaseException]) -> AosError | None:
 
 def _refused(name: str, error: Exception, filled: Filled) -> AosError:
     from mcp.shared.exceptions import MCPError
-    from mcp_types import REQUEST_TIMEOUT
+    from mcp_types import INTERNAL_ERROR, REQUEST_TIMEOUT
 
     assert isinstance(error, MCPError)  # noqa: S101  # the one caller has looked
     said = _clean(error.message, filled)
     if error.code == REQUEST_TIMEOUT:
         return ConnectionLost(f"MCP server {name!r} did not answer: {said}.")
+    if error.code == INTERNAL_ERROR:
+        # The SDK also says this for a status of HTTP such as 502, after which the call may have been made.
+        return ServerFailed(f"MCP server {name!r} failed: {said}. See its own log.")
     return RequestRefused(f"MCP server {name!r} refused the request: {said}.", details={"rpc_code": error.code})
 
 

@@ -23,6 +23,7 @@ from aos.mcp.errors import (
     ProcessesNotAllowed,
     RequestRefused,
     ServerDisabled,
+    ServerFailed,
     ServerTimedOut,
     ServerUnavailable,
     ToolReportedError,
@@ -52,6 +53,9 @@ IDLE = 60.0
 MESSAGE_ID = "aos/message_id"
 """In `_meta` of a call: its idempotency key, which servers of AOS know."""
 
+_FAILURES = (ServerUnavailable, ServerTimedOut, ServerFailed, ConnectionLost)
+"""What says that the server is not well."""
+
 log = logging.getLogger("aos.mcp")
 
 
@@ -77,9 +81,8 @@ class McpServer:
         self.config = config
         self._means = means
         self._clock = means.bench.clock
-        failures = (ServerUnavailable, ServerTimedOut, ConnectionLost)
         self.breaker = CircuitBreaker(
-            name=f"MCP server {config.name!r}", expected_exception=failures, clock=self._clock
+            name=f"MCP server {config.name!r}", expected_exception=_FAILURES, clock=self._clock
         )
         self._limiter = (
             RateLimiter(config.calls_per_minute, name=f"MCP server {config.name!r}", clock=self._clock)
@@ -117,7 +120,7 @@ class McpServer:
                 return found
             try:
                 read = await self._read(lambda client: read_catalogue(client, self.config, self._clock.monotonic()))
-            except (ServerUnavailable, ServerTimedOut, ConnectionLost, Throttled) as error:
+            except (*_FAILURES, Throttled) as error:
                 if fresh or self._catalogue is None:
                     raise
                 log.warning(
@@ -148,7 +151,7 @@ class McpServer:
 
         Raises:
             ServerUnavailable, Throttled: nothing has happened.
-            ConnectionLost, ServerTimedOut, AnswerTooLarge, AnswerInvalid: something may have happened.
+            ConnectionLost, ServerTimedOut, ServerFailed, AnswerTooLarge, AnswerInvalid: something may have happened.
             ToolReportedError: the tool says that it failed.
             RequestRefused: the server did not take the call.
         """
@@ -237,7 +240,7 @@ class McpServer:
             tries += 1
             try:
                 return await self._ask(work)
-            except (ServerUnavailable, ServerTimedOut, ConnectionLost, Throttled) as error:
+            except (*_FAILURES, Throttled) as error:
                 refused = isinstance(error.__cause__, CircuitBreakerOpenError)
                 if refused or tries >= self.config.max_retries:
                     raise

@@ -18,6 +18,7 @@ from aos.mcp.errors import (
     AnswerTooLarge,
     ConnectionLost,
     RequestRefused,
+    ServerFailed,
     ServerTimedOut,
     ServerUnavailable,
 )
@@ -160,7 +161,7 @@ async def test_a_server_that_hangs_is_not_waited_for(make: Make) -> None:
         (401, RequestRefused, "does not let us in (HTTP status 401). Correct its `headers`"),
         (429, Throttled, "asks for a pause"),
         (503, ServerUnavailable, "did nothing (HTTP status 503)"),
-        (500, RequestRefused, "refused the request"),
+        (500, ServerFailed, "failed: Server returned an error response"),
     ],
 )
 async def test_a_status_says_whether_anything_was_done(
@@ -235,7 +236,7 @@ async def test_no_secret_is_logged(make: Make, caplog: pytest.LogCaptureFixture)
     async with served(refusing) as address:
         server = make({"shop": {"url": f"{address}/mcp?key=${{TOKEN}}", "headers": {"K": "${TOKEN}"}}}).get("shop")
         await server.catalogue()
-        with pytest.raises(RequestRefused):
+        with pytest.raises(ServerFailed):
             await server.call("look", {})
         await server.close()
     ours = [record for record in caplog.records if not record.name.startswith(("mcp.server", "uvicorn"))]
