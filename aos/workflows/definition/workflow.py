@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from aos.kernel.errors import InvalidInput
 from aos.workflows.definition.duration import PositiveDuration
+from aos.workflows.definition.field_problems import field_problems
 from aos.workflows.definition.step import Step
 
 VERSION_LENGTH = 12
@@ -108,8 +109,8 @@ class Workflow(BaseModel):
             return cls.model_validate(values)
         except ValidationError as error:
             problems = [
-                {"field": ".".join(map(str, item["loc"])) or "workflow", "problem": item["msg"]}
-                for item in error.errors()
+                {"field": ".".join(map(str, place)) or "workflow", "problem": problem}
+                for place, problem in field_problems(error)
             ]
             named = "; ".join(f"{item['field']}: {item['problem']}" for item in problems[:5])
             raise InvalidInput(f"The workflow is not right: {named}.", details={"errors": problems}) from error

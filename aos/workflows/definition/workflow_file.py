@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from aos.kernel.errors import AlreadyExists, InvalidInput
 from aos.workflows.definition.check import check
-from aos.workflows.definition.expressions import nearest
+from aos.workflows.definition.field_problems import field_problems
 from aos.workflows.definition.known import Known
 from aos.workflows.definition.retry import Retry
 from aos.workflows.definition.step import Compensation, Loop, Map, Step
@@ -135,25 +135,20 @@ def _named(values: Any, name: str, source: str) -> dict[str, Any]:
 
 
 def _of_fields(error: ValidationError, lines: Lines) -> InvalidInput:
-    found: dict[str, str] = {}
-    for item in error.errors():
-        place = item["loc"]
-        found.setdefault(_dotted(place), f"{lines.at(place)}: {_problem(place, item['type'], item['msg'])}")
-    fields = [{"field": field, "problem": problem} for field, problem in found.items()]
-    return _error(list(found.values()), fields)
+    found = field_problems(error, _FIELDS)
+    fields = [{"field": _dotted(place), "problem": problem} for place, problem in found]
+    return _error(
+        [
+            f"{lines.at(place)}: `{_dotted(place)}`: {problem}{'' if problem.endswith('?') else '.'}"
+            for place, problem in found
+        ],
+        fields,
+    )
 
 
 def _error(found: list[str], details: list[dict[str, Any]]) -> InvalidInput:
     more = f" And {len(found) - _SHOWN} more." if len(found) > _SHOWN else ""
     return InvalidInput(" ".join(found[:_SHOWN]) + more, code="workflow_invalid", details={"problems": details})
-
-
-def _problem(place: Sequence[str | int], kind: str, message: str) -> str:
-    if kind == "extra_forbidden":
-        field = str(place[-1])
-        near = nearest(field, _FIELDS, none="docs/workflows.md lists the fields.")
-        return f"there is no field `{field}` here. {near}"
-    return f"`{_dotted(place)}`: {message.removeprefix('Value error, ')}."
 
 
 def _dotted(place: Sequence[str | int]) -> str:
