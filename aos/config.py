@@ -78,6 +78,20 @@ class McpConfig(_Section):
     stdio: bool = False
 
 
+class CallbackConfig(_Section):
+    """How callers are told that their work has ended.
+
+    Attributes:
+        hosts: Hosts that may be called, such as `app.example.com` or `*.example.com`.
+        key: Signs what is sent: `whsec_` and at least 24 random bytes in Base64. No callbacks without it.
+        allow_private: Let these hosts have addresses inside: loopback, private and the like.
+    """
+
+    hosts: tuple[str, ...] = ()
+    key: SecretStr | None = None
+    allow_private: bool = False
+
+
 class AOSConfig(_Section):
     """All settings of the system that are its own.
 
@@ -103,6 +117,7 @@ class AOSConfig(_Section):
     turn: TurnConfig = TurnConfig()
     questions: QuestionConfig = QuestionConfig()
     api: ApiConfig = ApiConfig()
+    callbacks: CallbackConfig = CallbackConfig()
     mcp: McpConfig = McpConfig()
 
     @classmethod

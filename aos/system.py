@@ -39,6 +39,9 @@ from aos.storage.artifacts import Artifacts
 from aos.storage.documents import Documents
 from aos.telemetry.heartbeat import Heartbeat
 from aos.telemetry.redaction import redact_text
+from aos.tools.egress import Egress
+from aos.tools.webhook import Webhooks
+from aos.workflows.callback_agent import CallbackAgent
 from aos.workflows.human.links import LinkSigner, Secrets
 from aos.workflows.human.parked import ParkedQuestions
 from aos.workflows.human.people import People
@@ -121,6 +124,9 @@ class AgentOperatingSystem:
         declared_teams = DeclaredTeams(read_teams(registry.folders))
         registry.register(TeamAgent(declared_teams.find))
         registry.register(TeamVoice())
+        callbacks = config.callbacks
+        self.webhooks = Webhooks(Egress.to(callbacks.hosts, allow_private=callbacks.allow_private), callbacks.key)
+        registry.register(CallbackAgent(self.webhooks))
         registry.register(AppAgent())
         registry.register(FormalConversationAgent())
         registry.register(RequestAgent())

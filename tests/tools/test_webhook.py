@@ -26,9 +26,13 @@ class Receiver:
         self.received: list[tuple[dict[str, str], bytes]] = []
         self.url = ""
 
+    def status(self, path: str) -> int:
+        return STATUSES.get(path, 204)
+
     async def take(self, request: web.Request) -> web.StreamResponse:
         self.received.append(({name.lower(): value for name, value in request.headers.items()}, await request.read()))
-        return web.Response(status=STATUSES.get(request.path, 204), headers={"Retry-After": "9", "Location": "/ok"})
+        status = self.status(request.path)
+        return web.Response(status=status, headers={"Retry-After": "9", "Location": "/ok"})
 
 
 @pytest.fixture
