@@ -32,7 +32,6 @@ class Connection:
 
     Attributes:
         calls: How many calls are under way.
-        used_at: When a call last ended, by the clock of whoever sets it.
     """
 
     def __init__(self, open_client: Open) -> None:
@@ -41,7 +40,6 @@ class Connection:
         self._ready: asyncio.Future[Client] = asyncio.get_running_loop().create_future()
         self._keeper = asyncio.create_task(self._keep(), name="mcp connection")
         self.calls = 0
-        self.used_at = 0.0
 
     @property
     def usable(self) -> bool:

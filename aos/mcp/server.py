@@ -1,23 +1,18 @@
 """One MCP server as its users see it: what it has, and calls to it, with limits, a breaker and errors of ours.
 
-One connection is kept for as long as it is used. To open one is a process start or two round trips, too much for each
-call; and only an open connection hears that a server's tools have changed. A minute after its last call it is closed,
-so that nothing is held for agents that sleep. A connection on which a call timed out takes no further calls.
+A connection on which a call timed out takes no further calls: the server may hang.
 """
 
 from __future__ import annotations
 
 import asyncio
-import functools
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from aos.kernel.errors import AosError, Throttled
 from aos.mcp.catalogue import Catalogue, RemoteTool, read_catalogue
-from aos.mcp.connection import Connection
 from aos.mcp.errors import (
     ConnectionLost,
     ProcessesNotAllowed,
@@ -29,10 +24,10 @@ from aos.mcp.errors import (
     ToolReportedError,
     UnknownTool,
 )
-from aos.mcp.failures import while_asking, while_opening
+from aos.mcp.failures import while_asking
+from aos.mcp.line import Line
 from aos.mcp.server_config import ServerConfig
-from aos.mcp.stderr_tail import StderrTail
-from aos.mcp.variables import Filled, Variables
+from aos.mcp.variables import Variables
 from aos.reliability.breaker import CircuitBreaker
 from aos.reliability.errors import CircuitBreakerOpenError
 from aos.reliability.rate_limiter import RateLimiter
@@ -47,9 +42,6 @@ T = TypeVar("T")
 
 FRESH = 300.0
 """Seconds for which it is believed what a server has, unless it says that it has changed."""
-IDLE = 60.0
-"""Seconds after the last call in which a connection is kept."""
-
 MESSAGE_ID = "aos/message_id"
 """In `_meta` of a call: its idempotency key, which servers of AOS know."""
 
@@ -93,12 +85,7 @@ class McpServer:
         self._catalogue: Catalogue | None = None
         self._expired = False
         self._listing = asyncio.Lock()
-        self._opening = asyncio.Lock()
-        self._connection: Connection | None = None
-        self._retired: set[Connection] = set()
-        self._closing: set[asyncio.Task[None]] = set()
-        self._idle: asyncio.TimerHandle | None = None
-        self._filled: Filled | None = None
+        self._line = Line(config, means.variables, self._on_change)
         self._problem: str | None = None
 
     async def catalogue(self, *, fresh: bool = False) -> Catalogue:
@@ -211,13 +198,7 @@ class McpServer:
 
     async def close(self) -> None:
         """Close all connections, and wait until no process of the server is left."""
-        if self._idle is not None:
-            self._idle.cancel()
-        async with self._opening:
-            self._retire(self._connection)
-        await asyncio.gather(*(connection.close() for connection in tuple(self._retired)))
-        if self._closing:
-            await asyncio.wait(self._closing)
+        await self._line.close()
 
     def _known(self) -> Catalogue | None:
         found = self._catalogue
@@ -226,11 +207,8 @@ class McpServer:
         return found
 
     def _status(self) -> str:
-        if self._connection is not None and self._connection.usable:
-            return "connected"
-        if self._opening.locked():
-            return "connecting"
-        return "error" if self._problem else "disconnected"
+        status = self._line.status
+        return "error" if status == "disconnected" and self._problem else status
 
     async def _read(self, work: Callable[[Client], Awaitable[T]]) -> T:
         """Ask something that may be asked again."""
@@ -264,64 +242,17 @@ class McpServer:
         return found
 
     async def _timed(self, work: Callable[[Client], Awaitable[T]]) -> T:
-        async with self._lent() as (connection, filled):
+        async with self._line.lent() as (connection, filled):
             try:
                 async with asyncio.timeout(self.config.timeout_seconds):
                     return await connection.run(work)
             except TimeoutError as error:
-                self._retire(connection)
+                self._line.retire(connection)
                 raise ServerTimedOut(
                     f"MCP server {self.config.name!r} did not answer within {self.config.timeout_seconds:g} seconds."
                 ) from error
             except Exception as error:
                 raise while_asking(self.config.name, error, filled, self.config.max_result_bytes) from error
-
-    @asynccontextmanager
-    async def _lent(self) -> AsyncIterator[tuple[Connection, Filled]]:
-        connection, filled = await self._connected()
-        try:
-            yield connection, filled
-        finally:
-            connection.used_at = self._clock.monotonic()
-            self._tidy()
-
-    async def _connected(self) -> tuple[Connection, Filled]:
-        async with self._opening:
-            if self._connection is not None and self._connection.usable and self._filled is not None:
-                return self._connection, self._filled
-            self._retire(self._connection)
-            filled = self._filled = await self._means.variables.fill(self.config)
-            self._connection = await self._open(filled)
-            # What it had may be another by now: nobody heard of it while there was no connection.
-            self._expired = True
-            return self._connection, filled
-
-    async def _open(self, filled: Filled) -> Connection:
-        tail = StderrTail()
-        connection = Connection(functools.partial(self._opened, filled, tail))
-        try:
-            async with asyncio.timeout(self.config.timeout_seconds):
-                await connection.ready()
-        except TimeoutError as error:
-            await connection.close()
-            raise ServerUnavailable(
-                f"MCP server {self.config.name!r} did not let us connect within {self.config.timeout_seconds:g} "
-                "seconds. See that it runs, or raise its `timeout_seconds`."
-            ) from error
-        except Exception as error:
-            await connection.close()
-            raise while_opening(self.config.name, error, filled, await tail.last_line()) from error
-        except BaseException:
-            await connection.close()
-            raise
-        return connection
-
-    def _opened(
-        self, filled: Filled, tail: StderrTail, ended: Callable[[], None]
-    ) -> AbstractAsyncContextManager[Client]:
-        from aos.mcp.transport import opened
-
-        return opened(self.config, filled, changed=self._on_change, ended=ended, tail=tail)
 
     def _on_change(self) -> None:
         self._expired = True
@@ -336,32 +267,8 @@ class McpServer:
                 "that is wanted, or use a server of type `http`."
             )
 
-    def _retire(self, connection: Connection | None) -> None:
-        """Have no further calls go over a connection; it closes once those under way are done."""
-        if connection is None:
-            return
-        if connection is self._connection:
-            self._connection = None
-        self._retired.add(connection)
-        self._tidy()
-
-    def _tidy(self) -> None:
-        for connection in [each for each in self._retired if not each.calls]:
-            self._retired.discard(connection)
-            task = asyncio.create_task(connection.close())
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
-        if self._connection is not None:
-            if self._idle is not None:
-                self._idle.cancel()
-            self._idle = asyncio.get_running_loop().call_later(IDLE, self._retire_idle)
-
-    def _retire_idle(self) -> None:
-        if self._connection is not None and not self._connection.calls:
-            self._retire(self._connection)
-
     def _masked(self, text: str) -> str:
-        return self._filled.masked(text) if self._filled is not None else text
+        return self._line.filled.masked(text) if self._line.filled is not None else text
 
 
 async def _call(client: Client, name: str, arguments: dict[str, Any], key: str | None) -> Any:

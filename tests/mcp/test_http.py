@@ -203,7 +203,7 @@ async def test_calls_stay_within_the_rate(make: Make) -> None:
 
 
 async def test_a_connection_that_nobody_uses_is_closed(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aos.mcp.server.IDLE", 0.0)
+    monkeypatch.setattr("aos.mcp.line.IDLE", 0.0)
     shop = Shop()
     async with served(shop.app()) as address:
         servers = make({"shop": {"url": f"{address}/mcp"}})
