@@ -311,7 +311,7 @@ async def test_the_documented_client_and_request_do_what_the_docs_say() -> None:
         assert await world.state("bookkeeper") == {"open": {"A-1": 12.5}}
         [entry] = await world.system.directory.journal("bookkeeper")
         assert entry.received[0]["message"]["id"] == message_id
-        [request] = snippets(ROOT / "docs" / "mcp.md", "json")
+        request, *_ = snippets(ROOT / "docs" / "mcp.md", "json")
         request = request.replace('"aos/wait": 10', '"aos/wait": 0')
         header = {"Content-Type": "application/json", "Accept": "application/json"}
         answer = (await http.post(names["ADDRESS"], content=request, headers=header)).json()
