@@ -37,8 +37,14 @@ class Waiting:
     def count(self) -> int:
         return self.next - self.first
 
+    def copy(self) -> Waiting:
+        return Waiting(self.behind, self.first, self.next)
+
     def to_json(self) -> list[Any]:
         return [self.behind, self.first, self.next]
+
+
+_NONE_WAIT = Waiting()
 
 
 @dataclass(slots=True)
@@ -93,7 +99,7 @@ class Head:
         }
         if self.standing is not OPEN:
             control["standing"] = self.standing.to_json()
-        if self.aside != Waiting():
+        if self.aside != _NONE_WAIT:
             control["aside"] = self.aside.to_json()
         if self.parked:
             control["parked"] = self.parked

@@ -371,7 +371,7 @@ async def _handle(
 ) -> list[tuple[Message, bool]]:
     """Take messages into a turn; returns those that its transaction might have no room for."""
     for position, (message, _) in enumerate(arrived):
-        if desk.batch.is_full(desk.gate.operations):
+        if position and desk.batch.is_full(desk.gate.operations):
             return arrived[position:]
         await (desk.gate.handle(message) if given_up is None else desk.gate.give_up(message, given_up))
     return []

@@ -97,7 +97,7 @@ class StepJournal:
         self._blobs = blobs
         self._table = table
         self._agent = agent
-        self._prefix = row_prefix(message)
+        self._message = message
         self._stored = rows
         self._returning = returning
         self._known: dict[str, Entity] | None = None
@@ -105,6 +105,10 @@ class StepJournal:
         """Labels of what the steps brought in."""
         self.rows: set[str] = set()
         """Row keys that exist in the table and are to be deleted when the message is done."""
+
+    @property
+    def _prefix(self) -> str:
+        return row_prefix(self._message)
 
     async def load(self) -> dict[str, Entity]:
         """What this delivery has completed so far, and earlier ones, where there were any; by row key."""

@@ -29,6 +29,9 @@ class Vitals:
     error: dict[str, Any] | None = None
     same: int = 0
 
+    def copy(self) -> Vitals:
+        return Vitals(self.orders, self.latest, self.error, self.same)
+
     def note(self, outcome: str, error: AosError | None, about: dict[str, str]) -> None:
         """Remember how a message went; `about` is the time, the type and the id."""
         letter = _LETTERS.get(outcome)
