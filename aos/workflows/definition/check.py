@@ -12,7 +12,8 @@ from aos.workflows.definition.graph import all_needs, cycle_in
 from aos.workflows.definition.inputs import type_problem
 from aos.workflows.definition.known import Known, KnownNames
 from aos.workflows.definition.problem import Problem
-from aos.workflows.definition.usage import actions_in, inner_steps
+from aos.workflows.definition.step import Step
+from aos.workflows.definition.usage import actions_in, inner_steps, steps_used
 from aos.workflows.definition.workflow import Workflow
 
 MAX_NESTING = 4
@@ -93,6 +94,16 @@ def _mode(workflow: Workflow) -> Iterator[Problem]:
         if step.needs:
             message = f"the mode {mode!r} sets the order. Remove `needs`, or take the mode `graph`."
             yield Problem("needs_in_mode", f"step {step.id!r}, needs", message, ("steps", place, "needs"))
+        if mode == "parallel" and (used := _used(step)):
+            message = f"in the mode `parallel` it cannot use results of {used[0]!r}. Take the mode `graph`."
+            yield Problem("needs_in_mode", f"step {step.id!r}", message, ("steps", place))
+
+
+def _used(step: Step) -> list[str]:
+    try:
+        return sorted(steps_used(step))
+    except ExpressionError:
+        return []  # reported with its place
 
 
 def _inner(workflow: Workflow) -> Iterator[Problem]:

@@ -15,7 +15,8 @@ from typing import Any
 from aos.kernel.errors import InvalidInput
 from aos.workflows.definition.templates import Place
 
-MAX_CHARACTERS = 2_000_000
+MAX_CHARACTERS = 1_000_000
+MAX_DEPTH = 60
 _TAG = "tag:yaml.org,2002:"
 _RESOLVED = (
     ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
@@ -62,10 +63,6 @@ def read_yaml(text: str, source: str) -> tuple[Any, Lines]:
     _check_length(text, source)
     loader = _loader()(text)
     try:
-        for event in yaml.parse(text, Loader=_loader()):
-            if isinstance(event, yaml.AliasEvent):
-                line = event.start_mark.line if event.start_mark else 0
-                raise _wrong(source, line, "aliases (`*name`) are not taken. Write the value out.")
         node = loader.get_single_node()
         lines = Lines(source, node)
         for line, key in _repeated(node):
@@ -74,9 +71,7 @@ def read_yaml(text: str, source: str) -> tuple[Any, Lines]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error)
-        raise _wrong(source, mark.line if mark else 0, f"this is not YAML: {problem}. Correct it.") from error
-    except RecursionError as error:
-        raise InvalidInput(f"{source}: it is nested too deep. Split it.") from error
+        raise _wrong(source, mark.line if mark else 0, f"this YAML cannot be read: {problem}. Correct it.") from error
     finally:
         loader.dispose()
 
@@ -89,7 +84,7 @@ def read_json(text: str, source: str) -> tuple[Any, Lines]:
     try:
         value = json.loads(text, object_pairs_hook=_once)
     except json.JSONDecodeError as error:
-        raise _wrong(source, error.lineno - 1, f"this is not JSON: {error.msg}. Correct it.") from error
+        raise _wrong(source, error.lineno - 1, f"this JSON cannot be read: {error.msg}. Correct it.") from error
     except _Twice as error:
         raise InvalidInput(f"{source}: `{error}` is there twice in one object. Keep one of them.") from error
     except RecursionError as error:
@@ -151,9 +146,24 @@ def _loader() -> Any:
     import yaml
 
     class Loader(yaml.SafeLoader):
-        """Takes for other than text what YAML 1.2 does."""
+        """Takes for other than text what YAML 1.2 does, and neither aliases nor endless nesting."""
 
+        depth = 0
         yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012  # PyYAML's own, as `add_implicit_resolver` fills it
+
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            parser: Any = self
+            mark = parser.peek_event().start_mark
+            if self.check_event(yaml.AliasEvent):
+                raise yaml.composer.ComposerError(
+                    problem="aliases (`*name`) are not taken, write the value out", problem_mark=mark
+                )
+            self.depth += 1
+            if self.depth > MAX_DEPTH:
+                raise yaml.composer.ComposerError(problem="it is nested too deep", problem_mark=mark)
+            node = super().compose_node(parent, index)
+            self.depth -= 1
+            return node
 
     for name, pattern, first in _RESOLVED:
         Loader.add_implicit_resolver(_TAG + name, re.compile(rf"^(?:{pattern})$"), first)

@@ -20,7 +20,7 @@ NAMES = "abcdef"
 
 def flow(mode: str = "graph", *agents: str, **needs: list[str]) -> Workflow:
     names = agents or tuple(needs)
-    steps = [{"id": NAMES[n] if agents else name, "agent": name} for n, name in enumerate(names)]
+    steps: list[dict[str, Any]] = [{"id": NAMES[n] if agents else name, "agent": name} for n, name in enumerate(names)]
     for step in steps:
         step.update({"needs": needs[step["id"]]} if step["id"] in needs else {})
     return Workflow.from_json({"name": "flow", "mode": mode, "steps": steps})
