@@ -14,32 +14,31 @@ PHASES = (("research", "2h"), ("analysis", "4h"), ("execution", "8h"), ("validat
 """What a goal goes through, and how long each may take."""
 
 
-def compose(plan: ExecutionPlan, *, name: str, title: str, task: str, timeout: str = "10m") -> Workflow:
+def compose(plan: ExecutionPlan, *, name: str, timeout: str = "10m") -> Workflow:
     """The workflow of a plan: a step for each agent, in the plan's order of work.
 
-    Where they collaborate, the best of them combines what all came to.
+    Its inputs are `task` (what is asked, in words), `target` and `parameters`, so that plans with the same agents in
+    the same order are one workflow. Where agents collaborate, the best of them combines what all came to.
 
     Args:
         plan: Who takes part, and in which order. It must not be one of a declared workflow.
         name: Of the workflow.
-        title: For people.
-        task: What each of them is asked, in words.
         timeout: How long each may take.
     """
     taken: set[str] = set()
-    asked = {"prompt": task, **({"mcp_servers": list(plan.servers)} if plan.servers else {})}
-    steps = [
-        {"id": _id(agent, taken), "agent": agent, "title": f"{title}: {agent}", "with": asked, "timeout": timeout}
+    given: dict[str, Any] = {"parameters": "${{ inputs.parameters }}"}
+    if plan.servers:
+        given["mcp_servers"] = list(plan.servers)
+    steps: list[dict[str, Any]] = [
+        {"id": _id(agent, taken), "agent": agent, "with": {"prompt": "${{ inputs.task }}", **given}, "timeout": timeout}
         for agent in plan.agents
     ]
     if plan.coordination is Coordination.COLLABORATIVE and len(plan.agents) > 1:
-        combined = {"prompt": f"Combine what the others came to into one answer. {task}"}
-        best = plan.agents[0]
-        steps.append(
-            {"id": "combine", "agent": best, "title": f"{title}: combine", "with": combined, "timeout": timeout}
-        )
+        combined = {"prompt": "Combine what the others came to into one answer. ${{ inputs.task }}"}
+        steps.append({"id": "combine", "agent": plan.agents[0], "with": combined, "timeout": timeout})
     mode = plan.coordination.value if len(steps) > 1 else "graph"
-    return Workflow.from_json({"name": name, "title": title, "mode": mode, "steps": steps})
+    inputs = {"task": "string", "target": "string", "parameters": {"type": "object", "default": {}}}
+    return Workflow.from_json({"name": name, "mode": mode, "inputs": inputs, "steps": steps})
 
 
 def from_goal(

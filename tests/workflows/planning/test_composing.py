@@ -39,16 +39,16 @@ def needs_of(workflow: Any) -> dict[str, set[str]]:
 )
 def test_a_plan_becomes_a_workflow_in_its_order(order: Coordination, needs: dict[str, set[str]]) -> None:
     stated = Overrides(ExecutionMode.MULTI_AGENT, order, ("cfo", "crm"))
-    workflow = compose(plan(Wanted("Pay"), ALL, overrides=stated), name="task-1", title="Pay", task="Pay the bill")
+    workflow = compose(plan(Wanted("Pay"), ALL, overrides=stated), name="planned")
     assert check(workflow, KNOWN) == []
     assert needs_of(workflow) == needs
-    assert workflow.steps[0].with_["prompt"] == "Pay the bill"
+    assert workflow.steps[0].with_["prompt"] == "${{ inputs.task }}"
 
 
 def test_instances_of_one_type_get_steps_of_their_own() -> None:
     stated = Overrides(coordination=Coordination.PARALLEL, agents=("cfo:a", "cfo:b", "cfo-a"))
     candidates = [*ALL, type(ALL[0])("cfo-a")]
-    workflow = compose(plan(Wanted("x"), candidates, overrides=stated), name="t", title="T", task="x")
+    workflow = compose(plan(Wanted("x"), candidates, overrides=stated), name="planned")
     assert [step.id for step in workflow.steps] == ["cfo-a", "cfo-b", "cfo-a-2"]
 
 
