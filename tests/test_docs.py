@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from aos.cli.commands import app
+from aos.workflows.definition.workflow_file import parse_workflow
 from tests.harness import MemorySystem
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,6 +35,11 @@ def test_python_runs(page: Path) -> None:
 def test_json_parses(page: Path) -> None:
     for code in snippets(page, "json"):
         json.loads(code)
+
+
+def test_workflows_are_right() -> None:
+    for code in snippets(ROOT / "docs" / "workflows.md", "yaml"):
+        parse_workflow(code)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
