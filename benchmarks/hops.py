@@ -19,14 +19,18 @@ from benchmarks._stack import IN_MEMORY, ON_DISK, running_stack
 from benchmarks.agents.hop import DONE, RING
 
 INBOX = "agent-inbox"
+OWN_RING = 10
 TARGETS = {1: "at least 150", 64: "at least 600"}
 
 
-async def chains(bus: MultiplexedReceiver, count: int, hops: int, run: str) -> float:
-    """Start `count` chains of `hops` hops at once; hops a second until all have ended."""
+async def chains(bus: MultiplexedReceiver, count: int, hops: int, run: str, *, apart: bool = False) -> float:
+    """Start `count` chains of `hops` hops at once; hops a second until all have ended.
+
+    Chains that meet at an agent share its turn, and go on together; `apart`, each has agents of its own.
+    """
     receiver = await bus.receiver(DONE)
     started = time.perf_counter()
-    await bus.send(INBOX, [_first(chain, hops, run) for chain in range(count)])
+    await bus.send(INBOX, [_first(chain, hops, run, apart) for chain in range(count)])
     ended: set[int] = set()
     while len(ended) < count:
         messages = await receiver.receive(64, 60)
@@ -60,28 +64,29 @@ def report_shares(shares: dict[str, float], *, full: bool) -> None:
         print(f"    so at most {cores / total:,.0f} hops/s on {cores} cores, {1 / longest:,.0f} by the {busiest} alone")
 
 
-def _first(chain: int, hops: int, run: str) -> OutgoingMessage:
-    to = f"hop:{chain * 7 % RING}"
+def _first(chain: int, hops: int, run: str, apart: bool) -> OutgoingMessage:
+    ring = OWN_RING if apart else RING
+    to = f"hop:{chain * ring if apart else chain * 7 % ring}"
     id = f"{run}-{chain}"
-    body = Message(
-        id=id, source="/bench", type="hop", time=datetime.now(UTC), to=to, data={"chain": chain, "left": hops - 1}
-    )
+    data = {"chain": chain, "left": hops - 1, "ring": ring}
+    body = Message(id=id, source="/bench", type="hop", time=datetime.now(UTC), to=to, data=data)
     return OutgoingMessage(body.encode(), message_id=id, session_id=to)
 
 
 async def measure(*, in_memory: bool) -> None:
-    """Print hops a second for one, 32 and 64 chains."""
+    """Print hops a second for one, 32 and 64 chains, and for 64 that never meet."""
     heading("Hops a second on the embedded stack", durable=IN_MEMORY if in_memory else ON_DISK)
     async with (
         running_stack(in_memory=in_memory) as stack,
         MultiplexedReceiver.connect(stack.bus_connection_string) as bus,
     ):
         await chains(bus, 8, 50, "warm")
-        for count, hops in ((1, 300), (32, 60), (64, 60)):
+        await chains(bus, 64, OWN_RING, "warm-apart", apart=True)
+        for count, hops, apart in ((1, 300, False), (32, 60, False), (64, 60, True), (64, 60, False)):
             before = processor_time()
-            rate = await chains(bus, count, hops, f"run-{count}")
+            rate = await chains(bus, count, hops, f"run-{count}-{apart}", apart=apart)
             spent = {name: used - before[name] for name, used in processor_time().items()}
-            name = "one chain" if count == 1 else f"{count} chains"
+            name = "one chain" if count == 1 else f"{count} chains" + (", a turn for each hop" if apart else "")
             line(name, f"{rate:,.0f} hops/s, {1000 * count / rate:.1f} ms a hop", TARGETS.get(count, ""))
             report_shares({name: used / count / hops for name, used in spent.items()}, full=count > 1)
 

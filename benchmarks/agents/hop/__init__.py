@@ -19,10 +19,11 @@ class HopState(BaseModel):
 
 
 class Hop(BaseModel):
-    """Attributes: chain: Which chain it belongs to. left: How many more hops it is to make."""
+    """Attributes: chain: Which chain it belongs to. left: How many more hops it is to make. ring: Agents it visits."""
 
     chain: int
     left: int
+    ring: int = RING
 
 
 class HopAgent(Agent[HopState]):
@@ -36,7 +37,8 @@ class HopAgent(Agent[HopState]):
         state.last = turn.message.id
         if hop.left:
             number = int(turn.agent.partition(":")[2])
-            turn.send(f"hop:{(number + STRIDE) % RING}", "hop", {"chain": hop.chain, "left": hop.left - 1})
+            following = number // hop.ring * hop.ring + (number + STRIDE) % hop.ring
+            turn.send(f"hop:{following}", "hop", hop.model_copy(update={"left": hop.left - 1}).model_dump())
         else:
             turn.export(DONE, {"chain": hop.chain})
 
