@@ -50,6 +50,9 @@ from aos.workflows.human.parked import ParkedQuestions
 from aos.workflows.human.people import People
 from aos.workflows.human.request_agent import RequestAgent
 from aos.workflows.human.request_index import RequestIndex
+from aos.workflows.scheduling.lane_state import LaneLimits
+from aos.workflows.scheduling.scheduler_agent import SchedulerAgent
+from aos.workflows.scheduling.schedules import Schedules
 from aos.workflows.task_agent import TaskAgent
 from aos.workflows.task_index import TaskIndex
 from aos.workflows.tasks import Tasks
@@ -94,6 +97,7 @@ class AgentOperatingSystem:
         agent_manager: Registers agents, and says how they all are.
         team_runs: Teams at work.
         definitions: The workflows there are.
+        schedules: The lanes in which work waits for its turn.
         tasks, directory, artifacts, documents: What business apps and people work with.
         models: The model router, where one is configured.
         mcp_servers: The MCP servers whose tools agents may be granted.
@@ -141,6 +145,8 @@ class AgentOperatingSystem:
         registry.register(AppAgent())
         registry.register(FormalConversationAgent())
         registry.register(RequestAgent())
+        lane_limits = LaneLimits(**config.scheduler.model_dump())
+        registry.register(SchedulerAgent(lane_limits))
         agent_index = AgentIndex(adapters.tables)
         question_index = QuestionIndex(adapters.tables)
         request_index = RequestIndex(adapters.tables)
@@ -171,6 +177,7 @@ class AgentOperatingSystem:
         self.documents = Documents(adapters.blobs, adapters.clock)
         self.tasks = Tasks(self.kernel, self.task_index, registry, adapters.clock, adapters.ids)
         self.team_runs = TeamRuns(self.kernel, declared_teams, team_index, adapters.clock, adapters.ids)
+        self.schedules = Schedules(self.kernel, lane_limits, adapters.clock, adapters.ids)
         self.directory = Directory(self.kernel, registry, agent_index, adapters.clock, adapters.ids)
         teams = Teams(adapters.tables, self.kernel.settings.orders_table, declared_teams.members)
         self.lifecycle = Lifecycle(self.kernel, self.directory, agent_index, teams, adapters.clock)
