@@ -197,7 +197,7 @@ class AgentOperatingSystem:
             adapters.clock,
             adapters.ids,
         )
-        self.declarations = Declarations(registry, adapters.tables, adapters.clock)
+        self.declarations = Declarations(registry, adapters.tables, adapters.clock, servers=self.mcp_servers.names)
         self.apps = Apps(adapters.tables, config.app_registry)
         self.commands = AgentCommands(self.lifecycle, self.directory, self.declarations, registry)
         self.requests = RequestDesk(

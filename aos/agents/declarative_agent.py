@@ -73,7 +73,7 @@ class DeclarativeAgent(Agent[Remembered]):
         self.conversation_limits = _conversation_limits(declaration.limits)
         self.wakes = declaration.wakes
         self.tools = declaration.tools
-        self.mcp = declaration.mcp
+        self.mcp = declaration.mcp_grants
         self.permissions = declaration.permissions
         super().__init__()
 
