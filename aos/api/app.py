@@ -32,6 +32,7 @@ from aos.api.routes import (
     tasks,
     team_runs,
     tools,
+    workflows,
 )
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def create_app(operating_system: AgentOperatingSystem) -> FastAPI:
         lifecycle,
         team_runs,
         schedules,
+        workflows,
         declarations,
         tools,
         apps,

@@ -21,6 +21,7 @@ from aos.cli import (
     task,
     teamwork,
     tool,
+    workflow,
 )
 from aos.cli.models import app as models_app
 from aos.cli.running import run
@@ -38,6 +39,7 @@ app.add_typer(lifecycle.team_app, name="team")
 teamwork.add_to(lifecycle.team_app)
 app.add_typer(tool.app, name="tool")
 app.add_typer(schedule.app, name="schedule")
+app.add_typer(workflow.app, name="workflow")
 app.add_typer(request.app, name="request")
 app.add_typer(mcp.app, name="mcp")
 app.add_typer(deadletter.app, name="deadletter")
