@@ -50,6 +50,9 @@ from aos.workflows.human.parked import ParkedQuestions
 from aos.workflows.human.people import People
 from aos.workflows.human.request_agent import RequestAgent
 from aos.workflows.human.request_index import RequestIndex
+from aos.workflows.run.run_agent import RunAgent
+from aos.workflows.run.worker import WorkflowWorker
+from aos.workflows.run_index import RunIndex
 from aos.workflows.scheduling.lane_state import LaneLimits
 from aos.workflows.scheduling.scheduler_agent import SchedulerAgent
 from aos.workflows.scheduling.schedules import Schedules
@@ -61,6 +64,7 @@ from aos.workflows.teams.team_agent import TeamAgent
 from aos.workflows.teams.team_index import TeamIndex
 from aos.workflows.teams.team_runs import TeamRuns
 from aos.workflows.teams.voice import TeamVoice
+from aos.workflows.workflows import Workflows
 
 _PATIENCE = 5.0
 """Seconds a health check waits for each part."""
@@ -97,6 +101,7 @@ class AgentOperatingSystem:
         agent_manager: Registers agents, and says how they all are.
         team_runs: Teams at work.
         definitions: The workflows there are.
+        workflows: Their runs.
         schedules: The lanes in which work waits for its turn.
         tasks, directory, artifacts, documents: What business apps and people work with.
         models: The model router, where one is configured.
@@ -128,10 +133,7 @@ class AgentOperatingSystem:
         self.mcp_servers = mcp_servers or McpServers()
         self.adapters = adapters
         self.registry = registry
-        registry.register(TaskAgent(registry.task_type))
         declared_teams = DeclaredTeams(read_teams(registry.folders))
-        registry.register(TeamAgent(declared_teams.find))
-        registry.register(TeamVoice())
         packaged = {name: file.workflow for name, file in read_workflow_files(registry.folders).items()}
         self.definitions = Definitions(
             WorkflowStore(adapters.tables, adapters.blobs, adapters.clock, packaged),
@@ -141,10 +143,18 @@ class AgentOperatingSystem:
         )
         callbacks = config.callbacks
         self.webhooks = Webhooks(Egress.to(callbacks.hosts, allow_private=callbacks.allow_private), callbacks.key)
-        registry.register(CallbackAgent(self.webhooks))
-        registry.register(AppAgent())
-        registry.register(FormalConversationAgent())
-        registry.register(RequestAgent())
+        for agent in (
+            TaskAgent(registry.task_type),
+            TeamAgent(declared_teams.find),
+            TeamVoice(),
+            RunAgent(self.definitions.store),
+            WorkflowWorker(),
+            CallbackAgent(self.webhooks),
+            AppAgent(),
+            FormalConversationAgent(),
+            RequestAgent(),
+        ):
+            registry.register(agent)
         lane_limits = LaneLimits(**config.scheduler.model_dump())
         registry.register(SchedulerAgent(lane_limits))
         agent_index = AgentIndex(adapters.tables)
@@ -152,6 +162,7 @@ class AgentOperatingSystem:
         request_index = RequestIndex(adapters.tables)
         team_index = TeamIndex(adapters.tables)
         self.task_index = TaskIndex(adapters.tables, adapters.clock)
+        run_index = RunIndex(adapters.tables, adapters.clock)
         self.formal_conversations = FormalIndex(adapters.tables)
         self.kernel = Kernel(
             registry,
@@ -168,6 +179,7 @@ class AgentOperatingSystem:
                 self.formal_conversations,
                 question_index,
                 request_index,
+                run_index,
             ),
         )
         registry.surroundings.find_router = lambda: self.models.router
@@ -196,6 +208,9 @@ class AgentOperatingSystem:
             LinkSigner(secrets or _no_secrets, adapters.clock),
             adapters.clock,
             adapters.ids,
+        )
+        self.workflows = Workflows(
+            self.kernel, self.definitions.store, run_index, self.people, adapters.clock, adapters.ids
         )
         self.declarations = Declarations(registry, adapters.tables, adapters.clock, servers=self.mcp_servers.names)
         self.apps = Apps(adapters.tables, config.app_registry)
