@@ -45,6 +45,7 @@ from aos.workflows.callback_agent import CallbackAgent
 from aos.workflows.definition.definitions import Definitions
 from aos.workflows.definition.workflow_file import read_workflow_files
 from aos.workflows.definition.workflow_store import WorkflowStore
+from aos.workflows.events.installed_events import install_events
 from aos.workflows.human.links import LinkSigner, Secrets
 from aos.workflows.human.parked import ParkedQuestions
 from aos.workflows.human.people import People
@@ -103,6 +104,7 @@ class AgentOperatingSystem:
         definitions: The workflows there are.
         workflows: Their runs.
         schedules: The lanes in which work waits for its turn.
+        declared_events: The rules and patterns that events are for.
         tasks, directory, artifacts, documents: What business apps and people work with.
         models: The model router, where one is configured.
         mcp_servers: The MCP servers whose tools agents may be granted.
@@ -155,6 +157,7 @@ class AgentOperatingSystem:
             RequestAgent(),
         ):
             registry.register(agent)
+        self.declared_events = install_events(registry)
         lane_limits = LaneLimits(**config.scheduler.model_dump())
         registry.register(SchedulerAgent(lane_limits))
         agent_index = AgentIndex(adapters.tables)
