@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from pydantic import BaseModel
 
 from aos.agents import Agent, Turn, on
 from aos.kernel.errors import AlreadyExists, InvalidInput
-from aos.workflows.events.declared_events import DeclaredEvents, EventFile, read_event_file
+from aos.workflows.events.declared_events import DeclaredEvents, EventFile, read_event_file, read_event_files
 from aos.workflows.events.hops import MOST_HOPS, hops_of
+from tests.api.test_events import connect
 from tests.harness import MemorySystem
 
 
@@ -94,6 +96,16 @@ CIRCLE = {
         {"name": "b", "trigger_event": "to.b", "actions": [{"publish": "to.a", "action": "again"}]},
     ]
 }
+
+
+async def test_what_is_declared_is_listed(tmp_path: Path) -> None:
+    patterns = [{"name": "p", "conditions": [{"event": "a"}]}]
+    async with connect(world_of(tmp_path, {**CIRCLE, "patterns": patterns}, agent("left"))) as api:
+        listed = (await api.get("/event-rules")).json()
+    assert [rule["agent"] for rule in listed["rules"]] == ["rule:a", "rule:b"]
+    assert listed["rules"][0]["actions"][0]["leads_to"] == ["to.b"]
+    assert listed["patterns"][0]["topic"] == "aos.patterns.p"
+    assert "rule:a -> rule:b" in listed["warnings"][0]
 
 
 async def test_a_circle_is_told_of_and_ends(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -190,3 +202,13 @@ def test_two_of_one_name_are_refused() -> None:
     file = EventFile.model_validate({"rules": [{"name": "r", "trigger_event": "t", "actions": [ACTION]}]})
     with pytest.raises(AlreadyExists, match="two rules called 'r'"):
         DeclaredEvents([file, file])
+
+
+def test_the_file_of_the_docs_can_be_read(tmp_path: Path) -> None:
+    page = Path(__file__).resolve().parents[3] / "docs" / "events.md"
+    [text] = re.findall(r"^```yaml\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    (tmp_path / "docs.rules.yaml").write_text(text)
+    declared = DeclaredEvents(read_event_files([tmp_path]))
+    assert [rule.name for rule in declared.rules] == ["restock"]
+    assert [pattern.name for pattern in declared.patterns] == ["break-in"]
+    assert declared.warnings == []

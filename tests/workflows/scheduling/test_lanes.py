@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from aos.workflows.scheduling.admission import ADMIT, DONE, EXPIRED, MISSED, Adm
 from tests.harness import MemorySystem
 
 LANE = lane_address()
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "scheduling.md"
 
 
 class Seen(BaseModel):
@@ -418,3 +421,17 @@ async def test_lanes_are_apart_and_must_have_been_used() -> None:
 def test_what_cannot_be_admitted(wrong: dict[str, Any]) -> None:
     with pytest.raises((ValidationError, InvalidInput)):
         Admission.model_validate({"work": "job:x", "message": {"type": "t"}, **wrong})
+
+
+async def test_the_agents_of_the_docs_do_what_they_say() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    [code] = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    names: dict[str, Any] = {"__name__": "docs"}
+    exec(compile(code, str(PAGE), "exec", dont_inherit=True), names)
+    world = MemorySystem(names["Importer"](), names["Desk"]())
+    file = {"id": "f1", "name": "f1.csv", "customer": "c"}
+    await world.system.directory.send("desk", "file.arrived", file)
+    await world.settle(until=timedelta())
+    entry = await world.system.kernel.journal.entry("importer:f1", 1)
+    assert {"kind": "imported", "file": "f1.csv"} in [dict(fact) for fact in entry.facts]
+    assert (await world.system.schedules.show())["statistics"]["finished"] == 1
