@@ -35,6 +35,7 @@ from aos.mcp.servers import McpServers
 from aos.messaging.app_agent import AppAgent
 from aos.messaging.message_bus import MessageBus
 from aos.messaging.requests import RequestDesk, Services
+from aos.messaging.workflow_requests import WorkflowRequests
 from aos.storage.artifacts import Artifacts
 from aos.storage.documents import Documents
 from aos.telemetry.heartbeat import Heartbeat
@@ -224,7 +225,7 @@ class AgentOperatingSystem:
         self.requests = RequestDesk(
             Services(
                 directory=self.directory,
-                tasks=self.tasks,
+                workflows=WorkflowRequests(self.tasks, self.workflows, self.run_orders),
                 documents=self.documents,
                 dead_letters=self.kernel.dead_letters,
                 bus=adapters.bus,

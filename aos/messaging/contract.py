@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from aos.lifecycle.commands import AgentCommand
 
@@ -187,6 +187,13 @@ def answer_to(header: Header, message_type: str, payload: dict[str, Any], now: d
         ttl_seconds=header.ttl_seconds,
     )
     return AOSMessage(header=answer, payload=payload).model_dump(mode="json")
+
+
+def first_problem(error: ValidationError) -> str:
+    """The first field that is wrong, and how."""
+    first = error.errors()[0]
+    place = ".".join(map(str, first["loc"])) or "message"
+    return f"{place}: {first['msg']}"
 
 
 def schema() -> dict[str, dict[str, Any]]:

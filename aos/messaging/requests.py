@@ -26,8 +26,8 @@ from aos.messaging import contract
 from aos.messaging.app_agent import PRIORITIES, QUERY, app_address
 from aos.messaging.contract import AOSMessage, ErrorCode, MessageType, answer_to
 from aos.messaging.names import response_queue
+from aos.messaging.workflow_requests import WorkflowRequests
 from aos.storage.documents import Documents
-from aos.workflows.tasks import Tasks
 
 log = logging.getLogger("aos.requests")
 
@@ -39,7 +39,7 @@ class Services:
     """What the desk answers from. `status` tells how the system is."""
 
     directory: Directory
-    tasks: Tasks
+    workflows: WorkflowRequests
     documents: Documents
     dead_letters: DeadLetters
     bus: MessageBus
@@ -53,6 +53,7 @@ class RequestDesk:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        workflows = services.workflows
         self._handlers: dict[str, tuple[Callable[[AOSMessage], Awaitable[Answer]], ErrorCode]] = {
             MessageType.SYSTEM_PING: (self._ping, ErrorCode.PROCESSING_ERROR),
             MessageType.SYSTEM_HEALTH: (self._health, ErrorCode.HEALTH_CHECK_ERROR),
@@ -64,9 +65,9 @@ class RequestDesk:
             MessageType.STORAGE_SET: (self._storage_set, ErrorCode.STORAGE_SET_ERROR),
             MessageType.STORAGE_DELETE: (self._storage_delete, ErrorCode.STORAGE_DELETE_ERROR),
             MessageType.STORAGE_LIST: (self._storage_list, ErrorCode.STORAGE_LIST_ERROR),
-            MessageType.WORKFLOW_EXECUTE: (self._workflow_execute, ErrorCode.PROCESSING_ERROR),
-            MessageType.WORKFLOW_STATUS: (self._workflow_status, ErrorCode.WORKFLOW_STATUS_ERROR),
-            MessageType.WORKFLOW_CANCEL: (self._workflow_cancel, ErrorCode.PROCESSING_ERROR),
+            MessageType.WORKFLOW_EXECUTE: (workflows.execute, ErrorCode.PROCESSING_ERROR),
+            MessageType.WORKFLOW_STATUS: (workflows.status, ErrorCode.WORKFLOW_STATUS_ERROR),
+            MessageType.WORKFLOW_CANCEL: (workflows.cancel, ErrorCode.PROCESSING_ERROR),
         }
 
     async def handle(self, body: bytes, *, traceparent: str | None = None) -> None:
@@ -80,7 +81,9 @@ class RequestDesk:
         try:
             request = AOSMessage.model_validate_json(body)
         except ValidationError as error:
-            problem = InvalidInput(f"Not a request of the wire contract: {_first(error)}", code="malformed_message")
+            problem = InvalidInput(
+                f"Not a request of the wire contract: {contract.first_problem(error)}", code="malformed_message"
+            )
             await self._services.dead_letters.add_unreadable(body, problem)
             return
         if self._is_late(request):
@@ -111,7 +114,7 @@ class RequestDesk:
         except AosError as error:
             return _error(code, error.message, {"code": error.code, **error.details})
         except ValidationError as error:
-            return _error(code, f"The payload of {kind!r} is not right: {_first(error)}")
+            return _error(code, f"The payload of {kind!r} is not right: {contract.first_problem(error)}")
 
     async def _send(self, request: AOSMessage, answer: tuple[str, dict[str, Any]], traceparent: str | None) -> None:
         reply = answer_to(request.header, answer[0], answer[1], self._services.clock.now())
@@ -177,36 +180,6 @@ class RequestDesk:
         keys = await self._services.documents.list_keys(operation.container, operation.prefix or "")
         return _stored("list", success=True, keys=keys)
 
-    async def _workflow_execute(self, request: AOSMessage) -> Answer:
-        execute = contract.WorkflowExecute.model_validate(request.payload)
-        try:
-            inputs = {"owner": request.header.source, **execute.inputs}
-            task_id = await self._services.tasks.execute(execute.workflow_name, inputs)
-        except (AosError, ValidationError) as error:
-            if isinstance(error, InfrastructureError):
-                raise
-            text = error.message if isinstance(error, AosError) else _first(error)
-            failed = contract.WorkflowResult(workflow_id=execute.workflow_id, status="failed", error=text)
-            return MessageType.WORKFLOW_RESULT, _json(failed)
-        return MessageType.WORKFLOW_STATUS, {"workflow_id": task_id, "status": "pending"}
-
-    async def _workflow_status(self, request: AOSMessage) -> Answer:
-        reference = contract.WorkflowReference.model_validate(request.payload)
-        task = await self._services.tasks.detail(reference.workflow_id)
-        result = contract.WorkflowResult(
-            workflow_id=reference.workflow_id,
-            status=task["status"],
-            outputs=task.get("result") or {},
-            error=(task.get("error") or {}).get("message"),
-            execution_time_ms=task.get("duration_seconds", 0.0) * 1000,
-        )
-        return MessageType.WORKFLOW_STATUS, _json(result)
-
-    async def _workflow_cancel(self, request: AOSMessage) -> Answer:
-        reference = contract.WorkflowReference.model_validate(request.payload)
-        await self._services.tasks.cancel(reference.workflow_id, f"cancelled by {request.header.source}")
-        return MessageType.WORKFLOW_STATUS, {"workflow_id": reference.workflow_id, "status": "cancelling"}
-
 
 def _place(request: AOSMessage) -> tuple[str, str]:
     operation = contract.StorageOperation.model_validate(request.payload)
@@ -226,9 +199,3 @@ def _json(model: BaseModel) -> dict[str, Any]:
 def _error(code: ErrorCode, text: str, details: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
     payload = contract.ErrorPayload(error_code=code, error_message=text, details=details or {})
     return MessageType.ERROR, _json(payload)
-
-
-def _first(error: ValidationError) -> str:
-    first = error.errors()[0]
-    place = ".".join(map(str, first["loc"])) or "message"
-    return f"{place}: {first['msg']}"

@@ -25,6 +25,13 @@ class RunStatus(StrEnum):
     def is_final(self) -> bool:
         return self in (RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.COMPENSATED)
 
+    @property
+    def plain(self) -> str:
+        """In the words of other systems: pending, running, completed, failed or cancelled."""
+        if self is RunStatus.COMPENSATED:
+            return RunStatus.FAILED.value
+        return self.value if self.is_final or self is RunStatus.PENDING else RunStatus.RUNNING.value
+
 
 class StepStatus(StrEnum):
     """A step's status."""

@@ -16,6 +16,7 @@ from aos.agents.declarative_agent import DeclarativeAgent
 from aos.kernel.errors import StoreUnavailable, TerminalError
 from aos.messaging import contract
 from aos.messaging.app_agent import app_address
+from aos.workflows.definition.workflow import Workflow
 from tests.agents.test_agent import Counter
 from tests.harness import MemorySystem
 from tests.llm.scripted import said as said_by_model
@@ -149,6 +150,32 @@ async def test_workflows_are_executed_asked_for_and_refused(world: MemorySystem)
     assert (unknown["payload"]["workflow_id"], unknown["payload"]["status"]) == ("w1", "failed")
     missing = await ask(world, "aos.workflow.status", {"workflow_id": "none"})
     assert missing["payload"]["error_code"] == "WORKFLOW_STATUS_ERROR"
+
+
+async def test_workflows_that_were_put_there_are_run_asked_for_and_stopped(world: MemorySystem) -> None:
+    steps = [{"id": "ask", "agent": "oracle", "message": "agent.query", "with": {"query": "${{ inputs.about }}"}}]
+    waits = [{"id": "paid", "wait": {"event": {"topic": "paid"}}}]
+    for name, parts in (("ask", steps), ("wait", waits)):
+        workflow = Workflow.from_json({"name": name, "steps": parts})
+        await world.system.definitions.put(workflow)
+    wanted = {"workflow_name": "ask", "inputs": {"about": "rain"}, "options": {"metadata": {"ticket": 7}}}
+    started = await ask(world, "aos.workflow.execute", wanted, message_id="once", priority="high")
+    again = await ask(world, "aos.workflow.execute", wanted, message_id="once", priority="high")
+    run = started["payload"]["workflow_id"]
+    assert (started["header"]["message_type"], started["payload"]["status"]) == ("aos.workflow.status", "pending")
+    assert again["payload"]["workflow_id"] == run
+    done = (await ask(world, "aos.workflow.status", {"workflow_id": run}))["payload"]
+    assert (done["status"], done["outputs"]["ask"]["response"], done["error"]) == ("completed", "RAIN", None)
+    shown = await world.system.workflows.status(run)
+    assert (shown["owner"], shown["priority"], shown["metadata"]) == ("BusinessInfinity", 7, {"ticket": 7})
+    run = (await ask(world, "aos.workflow.execute", {"workflow_name": "wait"}))["payload"]["workflow_id"]
+    assert (await ask(world, "aos.workflow.status", {"workflow_id": run}))["payload"]["status"] == "running"
+    assert (await ask(world, "aos.workflow.cancel", {"workflow_id": run}))["payload"]["status"] == "cancelling"
+    stopped = (await ask(world, "aos.workflow.status", {"workflow_id": run}))["payload"]
+    assert (stopped["status"], stopped["error"]) == ("cancelled", "cancelled by BusinessInfinity")
+    refused = await ask(world, "aos.workflow.execute", {"workflow_name": "ask", "options": {"speed": 9}})
+    assert (refused["header"]["message_type"], refused["payload"]["status"]) == ("aos.workflow.result", "failed")
+    assert "speed" in refused["payload"]["error"]
 
 
 async def test_a_type_nobody_handles_is_answered_with_those_there_are(world: MemorySystem) -> None:
