@@ -27,7 +27,7 @@ from aos.messaging.app_agent import PRIORITIES, QUERY, app_address
 from aos.messaging.contract import AOSMessage, ErrorCode, MessageType, answer_to
 from aos.messaging.names import response_queue
 from aos.storage.documents import Documents
-from aos.workflows.tasks import Tasks
+from aos.workflows.tasks.tasks import Tasks
 
 log = logging.getLogger("aos.requests")
 

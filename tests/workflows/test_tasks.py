@@ -11,7 +11,7 @@ import pytest
 from aos.agents import Agent, NoState, TaskType, Turn, on
 from aos.kernel import meter
 from aos.kernel.errors import AlreadyExists, InvalidInput, NotFound, TerminalError
-from aos.workflows.task_state import TaskRequest
+from aos.workflows.tasks.task_state import TaskRequest
 from tests.harness import MemorySystem
 
 WORK = TaskType(

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Header, Request, Response
 
 from aos.api.access import After, Cursor, Limit, Wait, system_of
 from aos.api.following import follow
-from aos.workflows.task_agent import TYPE
-from aos.workflows.task_state import TaskRequest, TaskStatus
+from aos.workflows.tasks.task_agent import TYPE
+from aos.workflows.tasks.task_state import TaskRequest, TaskStatus
 
 router = APIRouter(tags=["tasks"])
 

@@ -12,8 +12,9 @@ from aos.kernel.journal import JournalEntry
 from aos.kernel.message import format_time, parse_time
 from aos.kernel.ports import Clock, Delete, Entity, Insert, Operation, Replace, TableStore, Value
 from aos.workflows.newest_list import NewestList, is_listed
-from aos.workflows.task_agent import TYPE
-from aos.workflows.task_state import TaskRequest, TaskState
+from aos.workflows.tasks.task_agent import TYPE
+from aos.workflows.tasks.task_request import TaskRequest
+from aos.workflows.tasks.task_state import TaskState
 
 TABLE = "tasks"
 KEYS_PARTITION = "keys"
