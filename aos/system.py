@@ -42,6 +42,9 @@ from aos.telemetry.redaction import redact_text
 from aos.tools.egress import Egress
 from aos.tools.webhook import Webhooks
 from aos.workflows.callback_agent import CallbackAgent
+from aos.workflows.definition.definitions import Definitions
+from aos.workflows.definition.workflow_file import read_workflow_files
+from aos.workflows.definition.workflow_store import WorkflowStore
 from aos.workflows.human.links import LinkSigner, Secrets
 from aos.workflows.human.parked import ParkedQuestions
 from aos.workflows.human.people import People
@@ -90,6 +93,7 @@ class AgentOperatingSystem:
         lifecycle, health, recovery: Stop agents and let them go on, tell how they do, repair those that are stuck.
         agent_manager: Registers agents, and says how they all are.
         team_runs: Teams at work.
+        definitions: The workflows there are.
         tasks, directory, artifacts, documents: What business apps and people work with.
         models: The model router, where one is configured.
         mcp_servers: The MCP servers whose tools agents may be granted.
@@ -124,6 +128,13 @@ class AgentOperatingSystem:
         declared_teams = DeclaredTeams(read_teams(registry.folders))
         registry.register(TeamAgent(declared_teams.find))
         registry.register(TeamVoice())
+        packaged = {name: file.workflow for name, file in read_workflow_files(registry.folders).items()}
+        self.definitions = Definitions(
+            WorkflowStore(adapters.tables, adapters.blobs, adapters.clock, packaged),
+            registry,
+            lambda: self.mcp_servers,
+            lambda: declared_teams.members,
+        )
         callbacks = config.callbacks
         self.webhooks = Webhooks(Egress.to(callbacks.hosts, allow_private=callbacks.allow_private), callbacks.key)
         registry.register(CallbackAgent(self.webhooks))

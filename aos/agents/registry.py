@@ -140,6 +140,7 @@ def discover_installed(registry: AgentRegistry) -> None:
         except Exception as error:
             raise SettingInvalid(f"{source} cannot be loaded from {point.value!r}: {error}") from error
         if isinstance(offered, ModuleType):
+            registry.folders += tuple(getattr(offered, "__path__", ()))
             _register_all(offered, registry)
         elif isinstance(offered, type) and issubclass(offered, Agent):
             registry.register(offered())

@@ -11,6 +11,9 @@ from aos.kernel.errors import AosError, PayloadTooLarge, UnsupportedMediaType
 ARTIFACTS = "/artifacts"
 LINKS = "/api/r/"
 """Begins the paths of links, whose pages send forms."""
+WORKFLOWS = ("/workflows", "/workflows/check")
+"""End the paths that take YAML, too."""
+YAML = ("application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml")
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -31,19 +34,19 @@ class BodyGuard:
         limit = self._max_artifact_bytes if is_artifact else self._max_bytes
         headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
         try:
-            self._check(headers, limit, is_artifact=is_artifact, is_form=path.startswith(LINKS))
+            self._check(headers, limit, path, is_artifact=is_artifact)
         except (PayloadTooLarge, UnsupportedMediaType) as error:
             await _refuse(error)(scope, receive, send)
             return
         await self._app(scope, _limited(receive, limit), send)
 
-    def _check(self, headers: dict[bytes, str], limit: int, *, is_artifact: bool, is_form: bool) -> None:
+    def _check(self, headers: dict[bytes, str], limit: int, path: str, *, is_artifact: bool) -> None:
         length = headers.get(b"content-length", "0")
         if length.isdigit() and int(length) > limit:
             raise _too_large(limit)
         kind = headers.get(b"content-type", "").partition(";")[0].strip().lower()
         has_body = length != "0" or b"transfer-encoding" in headers
-        if is_form and kind == _FORM:
+        if (path.startswith(LINKS) and kind == _FORM) or (path.endswith(WORKFLOWS) and kind in YAML):
             return
         if has_body and not is_artifact and kind != "application/json" and not kind.endswith("+json"):
             raise UnsupportedMediaType(

@@ -378,6 +378,8 @@ async def _handle(
 
 
 def _report(entry: JournalEntry, outcomes: Sequence[Outcome], usage: meter.Usage) -> None:
+    if not log.isEnabledFor(logging.INFO) and all(outcome.error is None for outcome in outcomes):
+        return
     facts = {
         "agent": entry.agent,
         "version": entry.version,

@@ -36,4 +36,4 @@ def start_or_continue(traceparent: str | None, ids: Ids) -> TraceContext:
 
 def _hex(ids: Ids, digits: int) -> str:
     """Random hexadecimal digits, 13 (52 bits) from each random number."""
-    return "".join(f"{int(ids.random() * 2**52):013x}" for _ in range(-(-digits // 13)))[:digits]
+    return "".join([f"{int(ids.random() * 2**52):013x}" for _ in range(-(-digits // 13))])[:digits]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from aos.kernel.errors import InvalidInput
 from aos.workflows.definition.check_expressions import expression_problems
+from aos.workflows.definition.check_fields import field_problems_of
 from aos.workflows.definition.check_references import reference_problems
 from aos.workflows.definition.expressions import ExpressionError, nearest
 from aos.workflows.definition.graph import all_needs, cycle_in
@@ -30,6 +31,7 @@ def check(workflow: Workflow, known: Known | None = None) -> list[Problem]:
     problems += _mode(workflow)
     problems += _inner(workflow)
     problems += expression_problems(workflow)
+    problems += field_problems_of(workflow)
     problems += reference_problems(workflow, known or KnownNames())
     if not any(problem.code == "duplicate_step" for problem in problems):
         problems += _cycle(workflow)

@@ -122,7 +122,8 @@ def evaluate(text: str, context: Mapping[str, Any], *, where: str = "") -> Any:
 
 def below(expression: str, key: str | int) -> str:
     """The expression of what is under a key: `steps.check` below `steps`, `steps["to-do"]` where it must be."""
-    if isinstance(key, str) and key.isidentifier() and not key.startswith("__"):
+    # Python makes one letter of several in names beyond ASCII (NFKC), and keys of JSON stay as they are.
+    if isinstance(key, str) and key.isascii() and key.isidentifier() and not key.startswith("__"):
         return f"{expression}.{key}"
     return f"{expression}[{json.dumps(key, ensure_ascii=False)}]"
 

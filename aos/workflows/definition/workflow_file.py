@@ -14,8 +14,10 @@ from aos.kernel.errors import AlreadyExists, InvalidInput
 from aos.workflows.definition.check import check
 from aos.workflows.definition.field_problems import field_problems
 from aos.workflows.definition.known import Known
+from aos.workflows.definition.problem import Problem
 from aos.workflows.definition.retry import Retry
 from aos.workflows.definition.step import Compensation, Loop, Map, Step
+from aos.workflows.definition.templates import Place
 from aos.workflows.definition.wait import EventWait, Wait
 from aos.workflows.definition.workflow import Input, Workflow
 from aos.workflows.definition.yaml_text import Lines, read_json, read_yaml
@@ -47,7 +49,11 @@ class WorkflowFile:
         problems = check(self.workflow, known)
         if problems:
             found = [f"{self.lines.at(problem.place)}: {problem}" for problem in problems]
-            raise _error(found, [problem.to_json() for problem in problems])
+            raise _error(found, self.listed(problems))
+
+    def listed(self, problems: Iterable[Problem]) -> list[dict[str, Any]]:
+        """Problems as JSON, each with its `line` where that is known."""
+        return [{**problem.to_json(), **_line(self.lines, problem.place)} for problem in problems]
 
 
 def read_workflow_file(path: Path, *, known: Known | None = None) -> WorkflowFile:
@@ -100,14 +106,19 @@ def parse_workflow(
     text: str, *, source: str = "workflow", name: str = "", is_json: bool = False, known: Known | None = None
 ) -> WorkflowFile:
     """As `read_workflow_file`, for text that was read already."""
+    file = parse_unchecked(text, source=source, name=name, is_json=is_json)
+    file.refuse_problems(known)
+    return file
+
+
+def parse_unchecked(text: str, *, source: str = "workflow", name: str = "", is_json: bool = False) -> WorkflowFile:
+    """As `parse_workflow`, for those that look at what `check` finds themselves. Raises `InvalidInput`."""
     values, lines = (read_json if is_json else read_yaml)(text.removeprefix("\ufeff"), source)
     try:
         workflow = Workflow.model_validate(_named(values, name, source))
     except ValidationError as error:
         raise _of_fields(error, lines) from error
-    file = WorkflowFile(workflow, lines)
-    file.refuse_problems(known)
-    return file
+    return WorkflowFile(workflow, lines)
 
 
 def workflow_from_json(values: Any, *, name: str = "workflow") -> Workflow:
@@ -136,7 +147,7 @@ def _named(values: Any, name: str, source: str) -> dict[str, Any]:
 
 def _of_fields(error: ValidationError, lines: Lines) -> InvalidInput:
     found = field_problems(error, _FIELDS)
-    fields = [{"field": _dotted(place), "problem": problem} for place, problem in found]
+    fields = [{"field": _dotted(place), "problem": problem, **_line(lines, place)} for place, problem in found]
     return _error(
         [
             f"{lines.at(place)}: `{_dotted(place)}`: {problem}{'' if problem.endswith('?') else '.'}"
@@ -149,6 +160,11 @@ def _of_fields(error: ValidationError, lines: Lines) -> InvalidInput:
 def _error(found: list[str], details: list[dict[str, Any]]) -> InvalidInput:
     more = f" And {len(found) - _SHOWN} more." if len(found) > _SHOWN else ""
     return InvalidInput(" ".join(found[:_SHOWN]) + more, code="workflow_invalid", details={"problems": details})
+
+
+def _line(lines: Lines, place: Place) -> dict[str, int]:
+    number = lines.of(place)
+    return {"line": number} if number else {}
 
 
 def _dotted(place: Sequence[str | int]) -> str:

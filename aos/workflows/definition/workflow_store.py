@@ -88,6 +88,11 @@ class WorkflowStore:
             return packaged
         return await self.get(await self._digest(name, version))
 
+    async def latest(self, name: str) -> dict[str, Any] | None:
+        """The latest version of a name as `put` shows it, or None."""
+        found = await self._tables.get(TABLE, PARTITION, _current(name))
+        return None if found is None else _shown(found)
+
     async def names(self, *, limit: int = 100, cursor: str | None = None) -> tuple[list[dict[str, Any]], str | None]:
         """The latest version of each name as `put` shows it, in order of names, and where to go on.
 
