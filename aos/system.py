@@ -50,9 +50,10 @@ from aos.workflows.human.parked import ParkedQuestions
 from aos.workflows.human.people import People
 from aos.workflows.human.request_agent import RequestAgent
 from aos.workflows.human.request_index import RequestIndex
-from aos.workflows.task_agent import TaskAgent
-from aos.workflows.task_index import TaskIndex
-from aos.workflows.tasks import Tasks
+from aos.workflows.tasks.execution_choice import ExecutionChoice
+from aos.workflows.tasks.task_agent import TaskAgent
+from aos.workflows.tasks.task_index import TaskIndex
+from aos.workflows.tasks.tasks import Tasks
 from aos.workflows.teams.declared_teams import DeclaredTeams, read_teams
 from aos.workflows.teams.team_agent import TeamAgent
 from aos.workflows.teams.team_index import TeamIndex
@@ -124,7 +125,7 @@ class AgentOperatingSystem:
         self.mcp_servers = mcp_servers or McpServers()
         self.adapters = adapters
         self.registry = registry
-        registry.register(TaskAgent(registry.task_type))
+        registry.register(TaskAgent())
         declared_teams = DeclaredTeams(read_teams(registry.folders))
         registry.register(TeamAgent(declared_teams.find))
         registry.register(TeamVoice())
@@ -169,9 +170,10 @@ class AgentOperatingSystem:
         registry.surroundings.house = House(self.kernel, adapters.clock, adapters.ids)
         self.artifacts = Artifacts(adapters.blobs)
         self.documents = Documents(adapters.blobs, adapters.clock)
-        self.tasks = Tasks(self.kernel, self.task_index, registry, adapters.clock, adapters.ids)
         self.team_runs = TeamRuns(self.kernel, declared_teams, team_index, adapters.clock, adapters.ids)
         self.directory = Directory(self.kernel, registry, agent_index, adapters.clock, adapters.ids)
+        choice = ExecutionChoice(registry, self.directory, self.definitions.store, lambda: self.mcp_servers)
+        self.tasks = Tasks(self.kernel, self.task_index, choice, self.webhooks, adapters.clock, adapters.ids)
         teams = Teams(adapters.tables, self.kernel.settings.orders_table, declared_teams.members)
         self.lifecycle = Lifecycle(self.kernel, self.directory, agent_index, teams, adapters.clock)
         self.health = Health(self.kernel, self.directory, adapters.tables, adapters.blobs, adapters.clock)

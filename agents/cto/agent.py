@@ -10,9 +10,9 @@ from agents.cto.judgement import Judgement, judge
 from agents.cto.weighing import decide
 from agents.review.messages import Changes, Examined, Verdict
 from aos.agents import LeadershipAgent, Turn, on
+from aos.agents.work import WORK, Work
 from aos.governance.decision import Decision, as_record
 from aos.storage.artifacts import Artifacts
-from aos.agents.work import WORK, Work
 
 MAX_TARGETS = 100
 

@@ -10,10 +10,10 @@ from pydantic import BaseModel, Field
 
 from agents.review.messages import Changes, Examined, SourceParameters
 from aos.agents import Agent, Turn, on
+from aos.agents.work import WORK, Work
 from aos.kernel.ports import BlobStore
 from aos.storage.artifacts import Artifacts
 from aos.tools.review.finding import Domain, compare
-from aos.agents.work import WORK, Work
 
 if TYPE_CHECKING:
     from aos.tools.review.examine import Examination

@@ -17,7 +17,7 @@ from tests.workflows.test_tasks import WORK, Boss, Left, Right
 
 @pytest.fixture
 def world() -> MemorySystem:
-    return MemorySystem(Left(), Right(), Boss(), Counter(), task_types=(WORK,), api={"max_body_bytes": 2_000})
+    return MemorySystem(Left(), Right(), Boss(), Counter(), workflows=(WORK,), api={"max_body_bytes": 2_000})
 
 
 @pytest.fixture

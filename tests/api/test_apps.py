@@ -20,7 +20,7 @@ REGISTRY = Path(__file__).parent.parent.parent / "config" / "example_app_registr
 
 @pytest.fixture
 def world() -> MemorySystem:
-    return MemorySystem(Counter(), Boss(), task_types=(WORK,), app_registry=str(REGISTRY))
+    return MemorySystem(Counter(), Boss(), workflows=(WORK,), app_registry=str(REGISTRY))
 
 
 @asynccontextmanager

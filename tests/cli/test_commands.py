@@ -45,7 +45,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Terminal:
     monkeypatch.chdir(tmp_path)
     for name in ("AOS_URL", "AOS_KEY"):
         monkeypatch.delenv(name, raising=False)
-    world = MemorySystem(Counter(), Left(), Right(), Boss(), task_types=(WORK,))
+    world = MemorySystem(Counter(), Left(), Right(), Boss(), workflows=(WORK,))
 
     @asynccontextmanager
     async def connect(endpoint: Endpoint) -> AsyncIterator[Client]:

@@ -9,7 +9,7 @@ from aos.agents import discover
 from aos.llm.installed import InstalledModels
 from aos.testing.models import ModelServer, Say
 from aos.tools.review.archive import pack
-from aos.workflows.tasks.task_state import TaskRequest
+from aos.workflows.tasks.task_request import TaskRequest
 from tests.harness import MemorySystem
 
 KEY = "canary-key"

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from aos import __version__
+from aos.agents.work import WORK
 from aos.api.access import system_of
 from aos.kernel.meter import process_total
 from aos.telemetry.host_metrics import host_metrics
@@ -84,13 +85,16 @@ async def metrics(request: Request) -> dict[str, Any]:
 
 @router.get("/system/task-types")
 async def task_types(request: Request) -> dict[str, Any]:
-    """The kinds of task that can be asked for."""
-    types = system_of(request).registry.task_types
+    """The kinds of task that can be asked for: workflows by name, and what agents can do."""
+    system = system_of(request)
+    workflows, _ = await system.definitions.names(limit=1_000)
+    able: dict[str, list[str]] = {}
+    for agent in system.registry:
+        for capability in agent.capabilities if agent.listed and WORK in agent.message_types else ():
+            able.setdefault(capability, []).append(agent.type)
     return {
-        "task_types": [
-            {"name": kind.name, "title": kind.title, "examiners": kind.examiners, "decider": kind.decider}
-            for kind in types
-        ]
+        "task_types": [{"name": row["name"], "title": row["title"], "agents": []} for row in workflows]
+        + [{"name": name, "title": name, "agents": agents} for name, agents in sorted(able.items())]
     }
 
 

@@ -9,6 +9,7 @@ from aos.agents import Agent, AgentRegistry
 from aos.agents.directory import Directory
 from aos.agents.work import WORK
 from aos.kernel.errors import InvalidInput, NotFound
+from aos.mcp.servers import McpServers
 from aos.workflows.definition.inputs import checked_inputs
 from aos.workflows.definition.workflow import Workflow
 from aos.workflows.definition.workflow_store import WorkflowStore
@@ -30,7 +31,7 @@ class ExecutionChoice:
         registry: The agents there are.
         directory: How they did so far.
         store: The workflows there are; keeps those that are composed.
-        servers: Names of the MCP servers there are.
+        servers: The MCP servers there are.
         selector: Chooses agents.
     """
 
@@ -39,7 +40,7 @@ class ExecutionChoice:
         registry: AgentRegistry,
         directory: Directory,
         store: WorkflowStore,
-        servers: Callable[[], Sequence[str]],
+        servers: Callable[[], McpServers],
         selector: Selector | None = None,
     ) -> None:
         self._registry = registry
@@ -85,8 +86,9 @@ class ExecutionChoice:
             raise await self._unknown(request.task_type, agents)
         capabilities = {*request.required_capabilities, *([request.task_type] if able else [])}
         candidates = [await self._candidate(agent) for agent in agents]
+        servers = [server.config.name for server in self._servers()]
         wanted = Wanted(request.text, request.domain, frozenset(capabilities))
-        return plan(wanted, candidates, servers=self._servers(), overrides=request.overrides, selector=self._selector)
+        return plan(wanted, candidates, servers=servers, overrides=request.overrides, selector=self._selector)
 
     async def _candidate(self, agent: Agent[Any]) -> Candidate:
         status = await self._directory.status(agent.type)
