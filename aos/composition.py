@@ -20,7 +20,7 @@ from aos.azure.tables import AzureTableStore
 from aos.config import AOSConfig
 from aos.kernel.ambient import RandomIds, SystemClock
 from aos.llm.installed import InstalledModels
-from aos.mcp.servers import McpServers
+from aos.mcp.servers import McpServers, configured_names
 from aos.system import Adapters, AgentOperatingSystem
 from aos.tools.attempt import Workbench
 
@@ -66,7 +66,12 @@ def registry_of(config: AOSConfig, environ: Mapping[str, str] | None = None) -> 
         InvalidInput: an `.agent.md` file is not right; the message names file, line and remedy.
     """
     settings = os.environ if environ is None else environ
-    return installed_agents(config.agents_package, registry_file=config.agent_registry, environ=settings)
+    return installed_agents(
+        config.agents_package,
+        registry_file=config.agent_registry,
+        environ=settings,
+        servers=configured_names(config.mcp.file) if config.agent_registry is not None else None,
+    )
 
 
 def models_of(environ: Mapping[str, str], adapters: Adapters) -> InstalledModels:

@@ -50,6 +50,15 @@ class QuestionConfig(_Section):
     reminder_seconds: float = Field(default=86_400.0, ge=0)
 
 
+class SchedulerConfig(_Section):
+    """How much a lane lets run; see `aos.workflows.scheduling.lane_state.LaneLimits`."""
+
+    max_running: int = Field(default=100, ge=1, le=100_000)
+    reserved: int | None = Field(default=None, ge=0)
+    limit_seconds: float = Field(default=3_600.0, gt=0)
+    patience_seconds: float = Field(default=300.0, ge=0)
+
+
 class ApiConfig(_Section):
     """Settings of the API.
 
@@ -116,6 +125,7 @@ class AOSConfig(_Section):
     messaging: MessagingConfig = MessagingConfig()
     turn: TurnConfig = TurnConfig()
     questions: QuestionConfig = QuestionConfig()
+    scheduler: SchedulerConfig = SchedulerConfig()
     api: ApiConfig = ApiConfig()
     callbacks: CallbackConfig = CallbackConfig()
     mcp: McpConfig = McpConfig()

@@ -13,7 +13,7 @@ from pydantic import SecretStr, ValidationError
 from aos.config import AOSConfig
 from aos.config_sources import DEFAULT, FILE_SETTING, Gathered, default_of, gather, problem, variables
 from aos.kernel.errors import AosError
-from aos.mcp.servers import unusable
+from aos.mcp.servers import configured_names, unusable
 from aos.telemetry.redaction import MASK, is_secret_name, redact_text
 
 _OTHERS = frozenset(
@@ -113,7 +113,12 @@ def check(environ: Mapping[str, str], file: Path | None = None) -> Report:
 def _agents(config: AOSConfig, environ: Mapping[str, str]) -> tuple[str, ...]:
     from aos.agents.installed import installed_agents
 
-    registry = installed_agents(config.agents_package, registry_file=config.agent_registry, environ=environ)
+    registry = installed_agents(
+        config.agents_package,
+        registry_file=config.agent_registry,
+        environ=environ,
+        servers=configured_names(config.mcp.file),
+    )
     return tuple(sorted(agent.type for agent in registry))
 
 

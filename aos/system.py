@@ -45,11 +45,18 @@ from aos.workflows.callback_agent import CallbackAgent
 from aos.workflows.definition.definitions import Definitions
 from aos.workflows.definition.workflow_file import read_workflow_files
 from aos.workflows.definition.workflow_store import WorkflowStore
+from aos.workflows.events.installed_events import install_events
 from aos.workflows.human.links import LinkSigner, Secrets
 from aos.workflows.human.parked import ParkedQuestions
 from aos.workflows.human.people import People
 from aos.workflows.human.request_agent import RequestAgent
 from aos.workflows.human.request_index import RequestIndex
+from aos.workflows.run.run_agent import RunAgent
+from aos.workflows.run.worker import WorkflowWorker
+from aos.workflows.run_index import RunIndex
+from aos.workflows.scheduling.lane_state import LaneLimits
+from aos.workflows.scheduling.scheduler_agent import SchedulerAgent
+from aos.workflows.scheduling.schedules import Schedules
 from aos.workflows.tasks.execution_choice import ExecutionChoice
 from aos.workflows.tasks.task_agent import TaskAgent
 from aos.workflows.tasks.task_index import TaskIndex
@@ -59,6 +66,7 @@ from aos.workflows.teams.team_agent import TeamAgent
 from aos.workflows.teams.team_index import TeamIndex
 from aos.workflows.teams.team_runs import TeamRuns
 from aos.workflows.teams.voice import TeamVoice
+from aos.workflows.workflows import Workflows
 
 _PATIENCE = 5.0
 """Seconds a health check waits for each part."""
@@ -95,6 +103,9 @@ class AgentOperatingSystem:
         agent_manager: Registers agents, and says how they all are.
         team_runs: Teams at work.
         definitions: The workflows there are.
+        workflows: Their runs.
+        schedules: The lanes in which work waits for its turn.
+        declared_events: The rules and patterns that events are for.
         tasks, directory, artifacts, documents: What business apps and people work with.
         models: The model router, where one is configured.
         mcp_servers: The MCP servers whose tools agents may be granted.
@@ -125,10 +136,7 @@ class AgentOperatingSystem:
         self.mcp_servers = mcp_servers or McpServers()
         self.adapters = adapters
         self.registry = registry
-        registry.register(TaskAgent())
         declared_teams = DeclaredTeams(read_teams(registry.folders))
-        registry.register(TeamAgent(declared_teams.find))
-        registry.register(TeamVoice())
         packaged = {name: file.workflow for name, file in read_workflow_files(registry.folders).items()}
         self.definitions = Definitions(
             WorkflowStore(adapters.tables, adapters.blobs, adapters.clock, packaged),
@@ -138,15 +146,27 @@ class AgentOperatingSystem:
         )
         callbacks = config.callbacks
         self.webhooks = Webhooks(Egress.to(callbacks.hosts, allow_private=callbacks.allow_private), callbacks.key)
-        registry.register(CallbackAgent(self.webhooks))
-        registry.register(AppAgent())
-        registry.register(FormalConversationAgent())
-        registry.register(RequestAgent())
+        for agent in (
+            TaskAgent(),
+            TeamAgent(declared_teams.find),
+            TeamVoice(),
+            RunAgent(self.definitions.store),
+            WorkflowWorker(),
+            CallbackAgent(self.webhooks),
+            AppAgent(),
+            FormalConversationAgent(),
+            RequestAgent(),
+        ):
+            registry.register(agent)
+        self.declared_events = install_events(registry)
+        lane_limits = LaneLimits(**config.scheduler.model_dump())
+        registry.register(SchedulerAgent(lane_limits))
         agent_index = AgentIndex(adapters.tables)
         question_index = QuestionIndex(adapters.tables)
         request_index = RequestIndex(adapters.tables)
         team_index = TeamIndex(adapters.tables)
         self.task_index = TaskIndex(adapters.tables, adapters.clock)
+        run_index = RunIndex(adapters.tables, adapters.clock)
         self.formal_conversations = FormalIndex(adapters.tables)
         self.kernel = Kernel(
             registry,
@@ -163,6 +183,7 @@ class AgentOperatingSystem:
                 self.formal_conversations,
                 question_index,
                 request_index,
+                run_index,
             ),
         )
         registry.surroundings.find_router = lambda: self.models.router
@@ -171,6 +192,7 @@ class AgentOperatingSystem:
         self.artifacts = Artifacts(adapters.blobs)
         self.documents = Documents(adapters.blobs, adapters.clock)
         self.team_runs = TeamRuns(self.kernel, declared_teams, team_index, adapters.clock, adapters.ids)
+        self.schedules = Schedules(self.kernel, lane_limits, adapters.clock, adapters.ids)
         self.directory = Directory(self.kernel, registry, agent_index, adapters.clock, adapters.ids)
         choice = ExecutionChoice(registry, self.directory, self.definitions.store, lambda: self.mcp_servers)
         self.tasks = Tasks(self.kernel, self.task_index, choice, self.webhooks, adapters.clock, adapters.ids)
@@ -192,7 +214,10 @@ class AgentOperatingSystem:
             adapters.clock,
             adapters.ids,
         )
-        self.declarations = Declarations(registry, adapters.tables, adapters.clock)
+        self.workflows = Workflows(
+            self.kernel, self.definitions.store, run_index, self.people, adapters.clock, adapters.ids
+        )
+        self.declarations = Declarations(registry, adapters.tables, adapters.clock, servers=self.mcp_servers.names)
         self.apps = Apps(adapters.tables, config.app_registry)
         self.commands = AgentCommands(self.lifecycle, self.directory, self.declarations, registry)
         self.requests = RequestDesk(

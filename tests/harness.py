@@ -80,6 +80,16 @@ class MemorySystem:
             await self._deliver(first)
         raise AssertionError("messages never stopped")
 
+    async def settle_some(self, deliveries: int) -> None:
+        """Deliver so many of the messages that are due now."""
+        for _ in range(deliveries):
+            self._waiting += self.outbox.sent[self._delivered :]
+            self._delivered = len(self.outbox.sent)
+            now = self.clock.now()
+            first = next(m for m in self._waiting if (m.scheduled_at or now) <= now and self._is_ours(m.entity))
+            self._waiting.remove(first)
+            await self._deliver(first)
+
     def sent_to(self, entity: str) -> list[dict[str, Any]]:
         """Bodies of the messages for a queue outside."""
         return [json.loads(message.body) for message in self.outbox.sent if message.entity == entity]

@@ -125,17 +125,9 @@ def read_rows(rows: list[Any], *, source: str, servers: Collection[str] | None =
             problems.append(f"{where}: there is another agent {declaration.id!r}. Give one of them another agent_id.")
             continue
         declarations[declaration.id] = declaration
-        problems += [f"{where}: {problem}" for problem in missing_servers(row.mcp_tools, servers)]
+        if servers is not None:
+            problems += [f"{where}: {problem}" for problem in declaration.missing_servers(servers)]
     return RegistryFile(tuple(declarations.values()), tuple(problems))
-
-
-def missing_servers(tools: Collection[ToolGrant], servers: Collection[str] | None) -> list[str]:
-    """A sentence for each MCP server that tools name and that is not there; none where it is not known which are."""
-    if servers is None:
-        return []
-    known = ", ".join(sorted(servers)) or "none"
-    named = sorted({tool.server_name for tool in tools} - set(servers))
-    return [f"`mcp_tools` names the server {name!r}, which is not registered. There are: {known}." for name in named]
 
 
 def read_server_names(path: Path) -> frozenset[str]:

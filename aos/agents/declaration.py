@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
@@ -130,7 +130,7 @@ class Declaration(BaseModel):
         permissions: What it is allowed to, for tools that require permissions.
         mcp: Tools of MCP servers it is granted, by pattern: `files.*`, `search.find`.
         tool_calling: How a model is given the tools: by its own tool calls, or in text where it has none.
-        mcp_tools: Tools of MCP servers that are meant for it, as an agent registry says.
+        mcp_tools: Likewise, one by one, as an agent registry names them.
         triggers: What wakes it beside `agent.query`.
         publish: Topic under which it publishes what it answers to its triggers.
         budget: Of a day.
@@ -192,6 +192,23 @@ class Declaration(BaseModel):
         return tuple(
             trigger.wake(f"wake-{place}") for place, trigger in enumerate(self.triggers, start=1) if trigger.is_wake
         )
+
+    @property
+    def mcp_grants(self) -> tuple[str, ...]:
+        """The tools of MCP servers it is granted, in either way."""
+        return (*self.mcp, *(f"{tool.server_name}.{tool.tool_name}" for tool in self.mcp_tools))
+
+    def missing_servers(self, servers: Collection[str]) -> list[str]:
+        """A sentence for each MCP server that its grants name and that is not among those there are."""
+        granted = {"mcp": {grant.partition(".")[0] for grant in self.mcp}}
+        granted["mcp_tools"] = {tool.server_name for tool in self.mcp_tools}
+        known = ", ".join(sorted(servers)) or "none"
+        return [
+            f"`{field}` names the server {name!r}, which is not registered. There are: {known}."
+            for field, names in granted.items()
+            for name in sorted(names)
+            if name not in servers and not set(name) & set("*?")
+        ]
 
     def prompt_of_wake(self, name: str) -> str:
         """What the agent is asked when this wake comes."""

@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -45,12 +45,21 @@ class Declarations:
 
     One row counts changes. A process reads it at most once in five seconds, and the declarations only when the count
     has changed.
+
+    Args:
+        registry: Where they are in force.
+        tables: Where they are kept.
+        clock: When it is time to look for changes.
+        servers: Names of the MCP servers there are. Tools of others are not granted.
     """
 
-    def __init__(self, registry: AgentRegistry, tables: TableStore, clock: Clock) -> None:
+    def __init__(
+        self, registry: AgentRegistry, tables: TableStore, clock: Clock, *, servers: Collection[str] = frozenset()
+    ) -> None:
         self._registry = registry
         self._tables = tables
         self._clock = clock
+        self._servers = servers
         self._revision = -1
         self._looked = float("-inf")
         self._digests: dict[str, str] = {}
@@ -116,8 +125,11 @@ class Declarations:
         Raises:
             AlreadyExists: the id belongs to an agent of the application, or `only_new` says so.
             NotAllowedNow: the version is not the expected one.
+            InvalidInput: it is granted tools of an MCP server that is not configured.
             PayloadTooLarge: it does not fit a table row.
         """
+        if missing := declaration.missing_servers(self._servers):
+            raise InvalidInput(f"The declaration is not right: {' '.join(missing)}")
         if self._registry.is_fixed(declaration.id):
             raise AlreadyExists(f"Agent type {declaration.id!r} comes with the application. Choose another id.")
         body = zlib.compress(json.dumps(declaration.to_json(), ensure_ascii=False).encode())

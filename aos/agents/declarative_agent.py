@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 
 from aos.agents.agent import Agent
 from aos.agents.conversations.limits import ConversationLimits
 from aos.agents.conversations.summarising import STEP
 from aos.agents.declaration import AnswerLimits, Declaration
+from aos.agents.query import QUERY_TYPE, Query
 from aos.agents.topics import best
 from aos.agents.turn import Turn
 from aos.agents.wake import WAKE_TYPE
@@ -29,22 +31,17 @@ if TYPE_CHECKING:
 
 Data = TypeVar("Data", bound=BaseModel)
 
-QUERY_TYPE = "agent.query"
 ANSWER_TYPE = "agent.answered"
 
 
-class Query(BaseModel):
-    """The data of `agent.query`.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a message asks: the words, the conversation they belong to, and how long and how free the answer may be."""
 
-    Attributes:
-        prompt: What is asked.
-        conversation: Which conversation it belongs to; by default the message's own.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-
-    prompt: str = Field(min_length=1, max_length=200_000)
-    conversation: str | None = Field(default=None, min_length=1, max_length=128)
+    prompt: str
+    conversation: str
+    max_tokens: int | None = None
+    temperature: float | None = None
 
 
 class Remembered(BaseModel):
@@ -76,7 +73,7 @@ class DeclarativeAgent(Agent[Remembered]):
         self.conversation_limits = _conversation_limits(declaration.limits)
         self.wakes = declaration.wakes
         self.tools = declaration.tools
-        self.mcp = declaration.mcp
+        self.mcp = declaration.mcp_grants
         self.permissions = declaration.permissions
         super().__init__()
 
@@ -111,14 +108,14 @@ class DeclarativeAgent(Agent[Remembered]):
         turn.reply(contribution_of(asked, response).model_dump(mode="json"))
 
     async def _answer_question(self, turn: Turn) -> None:
-        prompt, name = self._question(turn)
+        asked = self._question(turn)
         state = Remembered.model_validate({k: v for k, v in turn.state.items() if k in Remembered.model_fields})
         self._afford(turn, state)
-        conversation = await self.conversation(turn, name)
+        conversation = await self.conversation(turn, asked.conversation)
         said = conversation.messages(system=self.declaration.instructions)
-        conversation.append(prompt)
-        response = await self._ask(turn, prompt, said)
-        answer = self._answer(response, name)
+        conversation.append(asked.prompt)
+        response = await self._ask(turn, asked, said)
+        answer = self._answer(response, asked.conversation)
         conversation.append(response.text, role="assistant")
         state.count(response)
         turn.state = {**turn.state, **state.model_dump(mode="json")}
@@ -126,29 +123,29 @@ class DeclarativeAgent(Agent[Remembered]):
         if self.declaration.publish is not None and turn.message.type != QUERY_TYPE:
             turn.publish(self.declaration.publish, ANSWER_TYPE, {"agent": turn.agent, **answer})
 
-    def _question(self, turn: Turn) -> tuple[str, str]:
-        """What is asked, and in which conversation."""
+    def _question(self, turn: Turn) -> Asked:
         message = turn.message
         if turn.request is None and not message.is_reply:
             if message.topic is not None:
                 topic = best(self.topics, message.topic)
                 prompts = [t.prompt for t in self.declaration.triggers if t.topic == topic]
-                return _below(prompts[0] if prompts else "", message.type, message.data), f"topic {topic}"
+                return Asked(_below(prompts[0] if prompts else "", message.type, message.data), f"topic {topic}")
             if message.type == QUERY_TYPE:
                 data = {"prompt": message.data} if isinstance(message.data, str) else message.data
                 query = _parsed(Query, QUERY_TYPE, data)
-                return query.prompt, query.conversation or message.conversation_id or "main"
+                name = query.conversation or message.conversation_id or "main"
+                return Asked(query.text, name, query.max_tokens, query.temperature)
             if message.type == WORK:
                 work = _parsed(Work, WORK, message.data)
-                return _as_prompt(work), work.run_id
+                return Asked(_as_prompt(work), work.run_id)
             if message.type == WAKE_TYPE and isinstance(message.data, dict) and self.wakes:
                 name = str(message.data.get("wake", ""))
                 prompt = self.declaration.prompt_of_wake(name)
-                return prompt or _below("It is time.", message.type, message.data), f"wake {name}"
+                return Asked(prompt or _below("It is time.", message.type, message.data), f"wake {name}")
             for trigger in self.declaration.triggers:
                 if trigger.message == message.type:
                     conversation = message.conversation_id or f"message {message.type}"
-                    return _below(trigger.prompt, message.type, message.data), conversation
+                    return Asked(_below(trigger.prompt, message.type, message.data), conversation)
         raise self._unknown(turn)
 
     def _afford(self, turn: Turn, state: Remembered) -> None:
@@ -164,7 +161,7 @@ class DeclarativeAgent(Agent[Remembered]):
                 code="budget_exceeded",
             )
 
-    async def _ask(self, turn: Turn, prompt: str, said: tuple[ChatMessage, ...]) -> ModelResponse:
+    async def _ask(self, turn: Turn, asked: Asked, said: tuple[ChatMessage, ...]) -> ModelResponse:
         from aos.llm.request import ChatMessage, ModelRequest, ResponseFormat
         from aos.llm.tries import NoModelFits
 
@@ -172,9 +169,9 @@ class DeclarativeAgent(Agent[Remembered]):
             raise _no_model(turn)
         schema, limits = self.declaration.response_schema, self.declaration.limits
         request = ModelRequest(
-            messages=(*said, ChatMessage.user(prompt)),
-            max_tokens=limits.max_tokens,
-            temperature=limits.temperature,
+            messages=(*said, ChatMessage.user(asked.prompt)),
+            max_tokens=min(filter(None, (asked.max_tokens, limits.max_tokens)), default=None),
+            temperature=limits.temperature if asked.temperature is None else asked.temperature,
             response_format=None if schema is None else ResponseFormat(json_schema=schema),
         )
         route = self._route(limits.seconds)

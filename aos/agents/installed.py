@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from aos.agents.agent_file import find_agent_files, read_agent_file
@@ -16,13 +16,20 @@ from aos.kernel.errors import SettingInvalid
 log = logging.getLogger("aos.agents")
 
 
-def installed_agents(package: str, *, registry_file: Path | None, environ: Mapping[str, str]) -> AgentRegistry:
+def installed_agents(
+    package: str,
+    *,
+    registry_file: Path | None,
+    environ: Mapping[str, str],
+    servers: Collection[str] | None = None,
+) -> AgentRegistry:
     """The agent types and task types of an application.
 
     Args:
         package: Name of the Python package whose sub-packages and `.agent.md` files are agents; empty for none.
         registry_file: An agent registry file.
         environ: For placeholders in `.agent.md` files.
+        servers: Names of the MCP servers there are; tools that the registry file grants must be of one of them.
 
     Raises:
         SettingInvalid: the package, one of its agents, an installed package's or the registry file cannot be used.
@@ -41,7 +48,7 @@ def installed_agents(package: str, *, registry_file: Path | None, environ: Mappi
         discover(found, registry)
         declare_files(found.__path__, registry, environ)
     if registry_file is not None:
-        declare_registry_file(registry_file, registry)
+        declare_registry_file(registry_file, registry, servers)
     discover_installed(registry)
     return registry
 
@@ -61,9 +68,9 @@ def declare_files(folders: Iterable[str], registry: AgentRegistry, environ: Mapp
             registry.register(DeclarativeAgent(found.declaration))
 
 
-def declare_registry_file(path: Path, registry: AgentRegistry) -> None:
+def declare_registry_file(path: Path, registry: AgentRegistry, servers: Collection[str] | None = None) -> None:
     """Register the enabled agents of a registry file. Raises `SettingInvalid`, with all that is wrong with it."""
-    found = read_registry_file(path)
+    found = read_registry_file(path, servers=servers)
     if found.problems:
         raise SettingInvalid("Setting 'agent_registry' names a file that is not right. " + " ".join(found.problems))
     for declaration in found.declarations:

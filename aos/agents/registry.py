@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import entry_points
 from types import ModuleType
 from typing import Any
@@ -27,11 +27,13 @@ class AgentRegistry:
 
     Attributes:
         folders: Where the application's agents are, and with them its files that declare more.
+        subscriptions: Each gives the agents of types of many, such as `pattern:<name>`, that an event is for.
     """
 
     def __init__(self, agents: Iterable[Agent[Any]] = ()) -> None:
         self.surroundings = Surroundings(self)
         self.folders: tuple[str, ...] = ()
+        self.subscriptions: list[Callable[[Message], Iterable[str]]] = []
         self._agents: dict[str, Agent[Any]] = {}
         self._declared: dict[str, Agent[Any]] = {}
         for agent in agents:
@@ -85,9 +87,10 @@ class AgentRegistry:
         return [agent.type for agent in self if agent.listed and message_type in agent.message_types]
 
     def subscribers(self, event: Message) -> list[str]:
-        """The listed agents that subscribed to the event's topic, by its name or by a pattern."""
+        """The listed agents that subscribed to the event's topic, by its name or by a pattern, and `subscriptions`."""
         topic = event.topic or ""
-        return [agent.type for agent in self if agent.listed and best(agent.topics | agent.fact_topics, topic)]
+        listed = [agent.type for agent in self if agent.listed and best(agent.topics | agent.fact_topics, topic)]
+        return [*listed, *(address for subscription in self.subscriptions for address in subscription(event))]
 
 
 def discover(package: ModuleType, registry: AgentRegistry) -> None:

@@ -27,10 +27,12 @@ from aos.api.routes import (
     purpose,
     questions,
     requests,
+    schedules,
     system,
     tasks,
     team_runs,
     tools,
+    workflows,
 )
 
 if TYPE_CHECKING:
@@ -61,6 +63,8 @@ def create_app(operating_system: AgentOperatingSystem) -> FastAPI:
         purpose,
         lifecycle,
         team_runs,
+        schedules,
+        workflows,
         declarations,
         tools,
         apps,

@@ -67,10 +67,17 @@ class Client:
         self._http = http
 
     async def get(self, path: str, **query: Any) -> Any:
-        return await self._json("GET", path, params={k: v for k, v in query.items() if v is not None})
+        return await self._json("GET", path, params=_given(query))
 
     async def post(self, path: str, body: Any = None, **options: Any) -> Any:
         return await self._json("POST", path, json=body, **options)
+
+    async def post_text(self, path: str, text: str, content_type: str, **query: Any) -> Any:
+        headers = {"Content-Type": content_type}
+        return await self._json("POST", path, params=_given(query), content=text.encode(), headers=headers)
+
+    async def text(self, path: str, **query: Any) -> str:
+        return (await self._request("GET", path, params=_given(query))).text
 
     async def put(self, path: str, body: Any, **options: Any) -> Any:
         return await self._json("PUT", path, json=body, **options)
@@ -111,6 +118,10 @@ async def connect(endpoint: Endpoint) -> AsyncIterator[Client]:
     headers = {"x-functions-key": endpoint.key} if endpoint.key else {}
     async with httpx.AsyncClient(headers=headers, timeout=httpx.Timeout(30, read=230)) as http:
         yield Client(endpoint, http)
+
+
+def _given(query: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in query.items() if value is not None}
 
 
 def _failure(response: httpx.Response, endpoint: Endpoint) -> CommandFailed:

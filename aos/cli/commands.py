@@ -8,7 +8,21 @@ from typing import Annotated
 import typer
 
 from aos import __version__
-from aos.cli import agent, audit, configuration, deadletter, lifecycle, mcp, purpose, request, task, teamwork, tool
+from aos.cli import (
+    agent,
+    audit,
+    configuration,
+    deadletter,
+    lifecycle,
+    mcp,
+    purpose,
+    request,
+    schedule,
+    task,
+    teamwork,
+    tool,
+    workflow,
+)
 from aos.cli.models import app as models_app
 from aos.cli.running import run
 
@@ -24,6 +38,8 @@ app.add_typer(purpose.goals, name="goal")
 app.add_typer(lifecycle.team_app, name="team")
 teamwork.add_to(lifecycle.team_app)
 app.add_typer(tool.app, name="tool")
+app.add_typer(schedule.app, name="schedule")
+app.add_typer(workflow.app, name="workflow")
 app.add_typer(request.app, name="request")
 app.add_typer(mcp.app, name="mcp")
 app.add_typer(deadletter.app, name="deadletter")

@@ -92,6 +92,10 @@ def import_registry(
         return
 
     async def work(client: Client) -> list[dict[str, Any]]:
+        there = {row["name"] for row in (await client.get("/mcp/servers"))["servers"]}
+        missing = [f"{each.id}: {said}" for each in found.declarations for said in each.missing_servers(there)]
+        if missing:
+            raise CommandFailed("\n".join(["The registry is not right:", *missing]), code="validation_error")
         return [await _put(client, declaration) for declaration in found.declarations]
 
     declared = call(url, key, work, as_json=as_json)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
-import uuid
 from datetime import UTC, datetime
 
 
@@ -18,7 +18,7 @@ class SystemClock:
 
 class RandomIds:
     def new(self) -> str:
-        return str(uuid.uuid4())
+        return os.urandom(16).hex()
 
     def random(self) -> float:
         return random.random()  # noqa: S311  # for pauses and trace ids, which are no secrets

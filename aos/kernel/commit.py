@@ -13,7 +13,7 @@ from aos.kernel.batch import Batch
 from aos.kernel.errors import CommitAmbiguous, Conflict
 from aos.kernel.head import Head
 from aos.kernel.journal import JournalEntry, row_key
-from aos.kernel.json_text import from_bytes, length
+from aos.kernel.json_text import from_bytes, length_if_over
 from aos.kernel.message import format_time
 from aos.kernel.order import HeldRows
 from aos.kernel.packing import Packed
@@ -108,8 +108,8 @@ def describe(batch: Batch, entry: JournalEntry, settings: KernelSettings) -> Non
 
 def _received(outcome: Any, data_limit: int) -> dict[str, Any]:
     envelope = outcome.message.to_json()
-    size = length(envelope["data"])
-    if size > data_limit:
+    size = length_if_over(envelope["data"], data_limit)
+    if size is not None:
         envelope["data"] = None
         envelope["datasize"] = size
     record: dict[str, Any] = {"message": envelope, "outcome": outcome.kind}

@@ -23,3 +23,12 @@ def from_bytes(data: bytes) -> Any:
 def length(value: Any) -> int:
     """Characters of a value written as people would, with spaces: what limits on payloads are in."""
     return len(_spell(value))
+
+
+def length_if_over(value: Any, limit: int) -> int | None:
+    """As `length`, where that is more than `limit`; else None."""
+    # No text is more than three times as long in JSON as in Python's own words, which cost less to write.
+    if len(repr(value)) * 3 <= limit:
+        return None
+    found = length(value)
+    return found if found > limit else None

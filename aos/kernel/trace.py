@@ -36,4 +36,5 @@ def start_or_continue(traceparent: str | None, ids: Ids) -> TraceContext:
 
 def _hex(ids: Ids, digits: int) -> str:
     """Random hexadecimal digits, 13 (52 bits) from each random number."""
-    return "".join([f"{int(ids.random() * 2**52):013x}" for _ in range(-(-digits // 13))])[:digits]
+    found = f"{int(ids.random() * 2**52):013x}{int(ids.random() * 2**52):013x}"
+    return (found if digits <= 26 else f"{found}{int(ids.random() * 2**52):013x}")[:digits]

@@ -61,6 +61,10 @@ class McpServers:
     def __iter__(self) -> Iterator[McpServer]:
         return iter(self._servers.values())
 
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(self._servers)
+
     def get(self, name: str) -> McpServer:
         """A server. Raises `UnknownServer`, naming those there are."""
         found = self._servers.get(name)
@@ -128,6 +132,11 @@ class McpServers:
             matching = fnmatch.filter(self._servers, name) if set(name) & set("*?[") else [self.get(name).config.name]
             found.update({each: self._servers[each] for each in matching if self._servers[each].config.enabled})
         return list(found.values())
+
+
+def configured_names(path: Path | None) -> frozenset[str]:
+    """Names of the servers of a file, as `McpServers.of_file` finds it. Raises `SettingInvalid`."""
+    return frozenset(config.name for config in _configs(path))
 
 
 def unusable(path: Path | None, environ: Mapping[str, str]) -> list[str]:

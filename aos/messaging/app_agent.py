@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from aos.agents import Agent, NoState, Turn, on, on_reply
+from aos.agents.query import QUERY_TYPE
 from aos.kernel.turn import ERROR_TYPE
 from aos.messaging.contract import (
     AgentQuery,
@@ -49,11 +50,12 @@ class AppAgent(Agent[NoState]):
         query = AgentQuery.model_validate(request.payload)
         turn.ask(
             query.agent_id,
-            str(query.context.get("type", "agent.query")),
-            query.context.get("data", {"query": query.query, "context": query.context}),
+            str(query.context.get("type", QUERY_TYPE)),
+            query.context.get("data", _question(query)),
             note={"header": request.header.model_dump(mode="json"), "agent_id": query.agent_id},
             timeout=timedelta(seconds=request.header.ttl_seconds),
             priority=PRIORITIES[request.header.priority],
+            conversation_id=str(query.context.get("conversation", turn.agent))[:128],
         )
 
     @on_reply("*")
@@ -72,10 +74,16 @@ class AppAgent(Agent[NoState]):
         turn.export(response_queue(header.source, header.reply_to), message)
 
 
+def _question(query: AgentQuery) -> dict[str, Any]:
+    """The data of `agent.query`: the bounds of an answer are passed on where the app set any."""
+    given = query.model_dump(exclude={"agent_id", "context"}, exclude_unset=True)
+    return {**given, "context": {name: value for name, value in query.context.items() if name != "conversation"}}
+
+
 def _response(agent_id: str, answer: Any) -> AgentResponse:
     """What an agent answered, in the shape of the contract; all of it is in `metadata.answer`."""
     fields = answer if isinstance(answer, dict) else {}
-    text = fields.get("summary") or fields.get("response")
+    text = fields.get("response") or fields.get("answer") or fields.get("summary")
     return AgentResponse(
         agent_id=agent_id,
         response=str(text) if text else json.dumps(answer, ensure_ascii=False),

@@ -1,6 +1,6 @@
 """The wire contract for business apps that speak Service Bus: a header and a payload, in JSON.
 
-`schema()` gives the JSON Schema of every message; the files under `docs/schemas` are made from it.
+`schema()` gives the JSON Schema of every message.
 """
 
 from __future__ import annotations
@@ -94,7 +94,10 @@ class AOSMessage(BaseModel):
 
 
 class AgentQuery(BaseModel):
-    """A question for an agent; `context.type` names the message type it is sent as, `agent.query` otherwise."""
+    """A question for an agent; `context.type` names the message type it is sent as, `agent.query` otherwise.
+
+    `context.conversation` names the conversation it belongs to; by default it is the app's own.
+    """
 
     agent_id: str
     query: str

@@ -51,6 +51,17 @@ async def test_versions_are_kept_and_the_same_again_is_none() -> None:
         await instances.here.put(writer(), only_new=True)
 
 
+async def test_tools_are_granted_of_servers_that_are_there() -> None:
+    declarations = Declarations(AgentRegistry(), MemoryTableStore(), VirtualClock(), servers={"time", "search"})
+    strange = writer(mcp=["time.*", "*.find", "files.read"], mcp_tools=[{"server_name": "erp", "tool_name": "book"}])
+    with pytest.raises(InvalidInput) as refused:
+        await declarations.put(strange)
+    assert "`mcp` names the server 'files', which is not registered. There are: search, time." in str(refused.value)
+    assert "`mcp_tools` names the server 'erp'" in str(refused.value)
+    known = writer(mcp=["time.*", "*.find"], mcp_tools=[{"server_name": "search", "tool_name": "look"}])
+    assert (await declarations.put(known))["version"] == 1
+
+
 async def test_a_change_is_in_force_elsewhere_within_seconds() -> None:
     instances = Instances()
     await instances.there.keep_fresh()

@@ -12,6 +12,9 @@ from aos.agents import AgentRegistry
 from aos.agents.agent_registry_file import read_registry_file, read_rows, read_server_names
 from aos.agents.app_registry import AppRegistry
 from aos.agents.installed import declare_registry_file
+from aos.composition import registry_of
+from aos.config import AOSConfig
+from aos.config_report import check
 from aos.kernel.errors import InvalidInput, NotFound, SettingInvalid
 
 CEO: dict[str, Any] = {
@@ -64,6 +67,29 @@ def test_every_server_a_tool_names_must_be_there(tmp_path: Path) -> None:
     assert problem.startswith("a.json, agent 'ceo': `mcp_tools` names the server 'github', which is not registered.")
     assert "erp, erpnext" in problem
     assert read_server_names(write(tmp_path / "m.json", {"mcp_servers": {"github": {}}})) == {"github"}
+
+
+def test_the_tools_of_a_row_are_granted(tmp_path: Path) -> None:
+    registry = AgentRegistry()
+    file = write(tmp_path / "a.json", {"agents": [CEO]})
+    declare_registry_file(file, registry, servers={"github"})
+    ceo = registry.behaviour("ceo")
+    assert ceo is not None
+    assert ceo.mcp == ("github.create_issue",)
+
+
+def test_a_system_does_not_start_where_a_server_is_missing(tmp_path: Path) -> None:
+    rows = write(tmp_path / "a.json", {"agents": [CEO]})
+    servers = write(tmp_path / "mcp.json", {"servers": {"search": {"url": "https://search.example/mcp"}}})
+    environ = {"AOS_AGENT_REGISTRY": str(rows), "AOS_MCP_FILE": str(servers), "AOS_AGENTS_PACKAGE": ""}
+    said = "agent 'ceo': `mcp_tools` names the server 'github', which is not registered. There are: search."
+    with pytest.raises(SettingInvalid) as refused:
+        registry_of(AOSConfig.load(environ=environ), environ)
+    assert said in str(refused.value)
+    assert any(said in issue for issue in check(environ).issues)
+    write(servers, {"servers": {"github": {"url": "https://github.example/mcp"}}})
+    registry = registry_of(AOSConfig.load(environ=environ), environ)
+    assert registry.behaviour("ceo") is not None
 
 
 def test_what_is_wrong_is_said_for_each_row(tmp_path: Path) -> None:

@@ -80,7 +80,8 @@ async def test_every_agent_is_a_tool(world: MemorySystem, path: str, mode: str) 
         assert {"archivist", "seller", "writer"} <= set(tools)
         assert "Keep what others forget" in str(tools["archivist"].description)
         assert "paper.filed: File a paper with its parts." in str(tools["archivist"].description)
-        assert set(tools["writer"].input_schema["properties"]) == {"prompt", "conversation"}
+        assert {"prompt", "conversation", "context"} <= set(tools["writer"].input_schema["properties"])
+        assert tools["writer"].input_schema["required"] == ["prompt"]
         named: Any = {"aos/message_id": "m1"}
         posted = await client.call_tool("archivist", {"message": "paper.filed", "data": {"name": "deed"}}, meta=named)
         assert posted.structured_content == {"agent": "archivist", "message_id": "m1"}

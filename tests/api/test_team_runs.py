@@ -93,6 +93,7 @@ async def test_a_team_is_stopped() -> None:
         ("/teams/nobody/runs", {"task": "x"}, 404, "unknown_team"),
         ("/team-runs", {"task": "x", "definition": {"kind": "choir"}}, 422, "validation_error"),
         ("/team-runs", {"task": "", "definition": TALK}, 422, "validation_error"),
+        ("/team-runs", {"task": "x", "definition": TALK, "limits": {"turns": 0}}, 422, "validation_error"),
         ("/team-runs/20260101-000000-x/cancel", None, 404, "not_found"),
     ],
 )

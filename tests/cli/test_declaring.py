@@ -49,6 +49,11 @@ def test_a_registry_is_imported_as_a_whole_or_not_at_all(terminal: Terminal, tmp
     refused = terminal("agent", "import", str(registry), "--servers", str(servers), code=1)
     assert "'github'" in refused.output
     assert "declares 2 agents" in terminal("agent", "import", str(registry), "--check").stdout
+    registry.write_text(json.dumps({"agents": [CFO, CEO]}))
+    refused = terminal("agent", "import", str(registry), code=1)
+    assert "ceo: `mcp_tools` names the server 'github', which is not registered" in refused.output
+    assert "cfo" not in terminal("agent", "list", "--json").stdout
+    registry.write_text(json.dumps({"agents": [{**CEO, "mcp_tools": []}, CFO]}))
     assert "ceo is declared, version 1" in terminal("agent", "import", str(registry)).stdout
     assert "Chief" in terminal("agent", "list").stdout
 

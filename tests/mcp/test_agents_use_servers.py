@@ -175,7 +175,13 @@ async def test_a_server_that_is_out_of_reach_has_the_message_tried_again(make: M
 async def test_a_declared_agents_model_uses_the_tools_it_was_granted(make: Make, desk: Desk) -> None:
     scene = stage(a=[says("", ("desk__find", {"query": "tables"})), says("Found.")])
     declared = Declaration.model_validate(
-        {"id": "writer", "name": "W", "description": "d", "instructions": "i", "mcp": ["desk.find"]}
+        {
+            "id": "writer",
+            "name": "W",
+            "description": "d",
+            "instructions": "i",
+            "mcp_tools": [{"server_name": "desk", "tool_name": "find"}],
+        }
     )
     async with served(desk.server.streamable_http_app()) as address:
         world = MemorySystem(DeclarativeAgent(declared))

@@ -11,11 +11,15 @@ import pytest
 from pydantic import BaseModel
 
 from aos.agents import Agent, NoState, Turn, on
+from aos.agents.declaration import Declaration
+from aos.agents.declarative_agent import DeclarativeAgent
 from aos.kernel.errors import StoreUnavailable, TerminalError
 from aos.messaging import contract
 from aos.messaging.app_agent import app_address
 from tests.agents.test_agent import Counter
 from tests.harness import MemorySystem
+from tests.llm.scripted import said as said_by_model
+from tests.llm.scripted import stage
 from tests.workflows.test_tasks import WORK, Boss, Left, Right
 
 
@@ -86,6 +90,22 @@ async def test_a_query_can_name_the_message_an_agent_with_typed_messages_wants(w
     context = {"type": "counter.add", "data": {"by": 3}}
     answer = await ask(world, "aos.agent.query", {"agent_id": "counter", "query": "", "context": context})
     assert answer["payload"]["metadata"]["answer"]["total"] == 3
+
+
+async def test_an_agent_without_code_is_asked_in_the_contracts_own_words(world: MemorySystem) -> None:
+    scene = stage(a=[said_by_model("Forty."), said_by_model("Fifty."), said_by_model("Sixty.")])
+    world.registry.surroundings.find_router = lambda: scene.router
+    declared = {"id": "clerk", "name": "Clerk", "description": "Counts.", "instructions": "Count."}
+    world.registry.register(DeclarativeAgent(Declaration.model_validate(declared)))
+    first = {"agent_id": "clerk", "query": "How many?", "context": {"region": "EMEA"}, "max_tokens": 77}
+    answer = await ask(world, "aos.agent.query", first)
+    assert answer["payload"]["response"] == "Forty."
+    asked = scene.script.seen[0].request
+    assert asked.messages[-1].text == 'How many?\n\nContext:\n{\n "region": "EMEA"\n}'
+    assert asked.max_tokens == 77
+    await ask(world, "aos.agent.query", {"agent_id": "clerk", "query": "And now?"})
+    await ask(world, "aos.agent.query", {"agent_id": "clerk", "query": "Anything?"}, source="Other", reply_to="q")
+    assert [len(seen.request.messages) for seen in scene.script.seen] == [2, 4, 2]  # each app has a conversation
 
 
 @pytest.mark.parametrize(("query", "said"), [("why", "Nobody knows"), ("when", "in time")])

@@ -137,7 +137,9 @@ async def test_what_is_provided_for_passes(type_: str) -> None:
 
 async def test_the_places_are_each_operation_before_and_after() -> None:
     report = await put("careful")
-    assert [place.partition(",")[0] for place in report.places[:8]] == [
+    assert [place.partition(",")[0] for place in report.places[:10]] == [
+        "before tables.get",
+        "after tables.get",
         "before tables.get",
         "after tables.get",
         "before call price",

@@ -20,7 +20,7 @@ DANGEROUS = '"""Runs what it is told."""\n\nimport os\n\n\ndef run(text):\n    r
 def system(models: InstalledModels | None = None) -> MemorySystem:
     import agents
 
-    world = MemorySystem(models=models)
+    world = MemorySystem(models=models, folders=list(agents.__path__))
     discover(agents, world.registry)
     return world
 

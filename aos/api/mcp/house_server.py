@@ -12,7 +12,7 @@ from mcp.shared.exceptions import MCPError
 
 from aos import __version__
 from aos.agents import Agent
-from aos.agents.declarative_agent import QUERY_TYPE, Query
+from aos.agents.query import QUERY_TYPE, Query
 from aos.api.mcp.prompts import Prompts
 from aos.api.mcp.resources import RESOURCES, AgentResources
 from aos.api.mcp.tools import AgentTools

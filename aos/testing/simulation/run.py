@@ -10,12 +10,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from aos.kernel.deadletter import DeadLetter
 from aos.kernel.head import ROW
 from aos.kernel.kernel import Kernel
 from aos.kernel.message import Message
 from aos.kernel.ports import TableStore
+from aos.kernel.rows import PREFIX
 from aos.kernel.standing import State
 from aos.testing.clock import SeededIds, VirtualClock
 from aos.testing.simulation.instance import Instance
@@ -150,7 +152,9 @@ class _Run:
     async def _keep_sender(self, number: int, line: Sequence[Message]) -> None:
         name, position, lives = f"sender{number}", 0, 0
         while True:
-            sender = self._living[name] = Sender(f"{name}.{lives}", self._scene, line, position)
+            sender = self._living[name] = Sender(
+                f"{name}.{lives}", self._scene, line, position, pace=self._workload.pace
+            )
             await sender.start(sender.post_all)
             if sender.alive:
                 return
@@ -220,7 +224,18 @@ class _Run:
             resubmitted=resubmitted,
             waiting=[agent for agent, head in heads.items() if head is not None and head.pending],
             holding=[agent for agent, head in heads.items() if head and (head.waiting.count or head.aside.count)],
+            rows=await self._rows(),
         )
+
+    async def _rows(self) -> dict[str, dict[str, Any]]:
+        """What agents keep beside their states."""
+        found: dict[str, dict[str, Any]] = {}
+        for entity in self._scene.stored.entities("agents"):
+            if entity.row.startswith(PREFIX):
+                key = entity.row.removeprefix(PREFIX)
+                value = await self._kernel.rows.get(entity.partition, key)
+                found.setdefault(entity.partition, {})[key] = json.loads(value or b"null")
+        return found
 
     async def _check(self, ending: Ending) -> None:
         posted = [message for line in self._lines for message in line]

@@ -21,17 +21,21 @@ class Sender(SimulatedProcess):
         scene: What it shares with other processes.
         letters: What it posts, in order.
         position: How many of them are posted for certain; one that takes over from a dead one begins there.
+        pace: Seconds between two of them, at the most.
     """
 
-    def __init__(self, name: str, scene: Scene, letters: Sequence[Message], position: int = 0) -> None:
+    def __init__(
+        self, name: str, scene: Scene, letters: Sequence[Message], position: int = 0, *, pace: float = 4.0
+    ) -> None:
         super().__init__(name, scene)
         self._letters = letters
         self._mailbox = Mailbox(SimulatedBus(scene.bus, self), KernelSettings())
+        self._pace = pace
         self.position = position
 
     async def post_all(self) -> None:
         while self.position < len(self._letters):
-            await self._clock.sleep(self._chance.uniform(0.0, 4.0))
+            await self._clock.sleep(self._chance.uniform(0.0, self._pace))
             try:
                 await self._mailbox.post(self._letters[self.position])
             except BusUnavailable:

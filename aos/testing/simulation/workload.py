@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
+from aos.agents import Agent
 from aos.kernel.deadletter import DeadLetter
 from aos.kernel.journal import JournalEntry
 from aos.kernel.message import Message
@@ -42,10 +43,10 @@ class Actor:
 class Actors:
     """The agent types of a workload; the kernel's catalogue."""
 
-    def __init__(self, actors: Iterable[Actor]) -> None:
+    def __init__(self, actors: Iterable[Actor | Agent[Any]]) -> None:
         self._actors = {actor.type: actor for actor in actors}
 
-    def behaviour(self, agent_type: str) -> Actor | None:
+    def behaviour(self, agent_type: str) -> Actor | Agent[Any] | None:
         return self._actors.get(agent_type)
 
     def subscribers(self, event: Message) -> list[str]:
@@ -63,6 +64,7 @@ class Ending:
         resubmitted: Ids of those that were sent again.
         waiting: Agents with requests that have no reply.
         holding: Agents that hold messages back.
+        rows: What agents keep beside their states, by agent and key.
     """
 
     states: Mapping[str, Any]
@@ -71,6 +73,7 @@ class Ending:
     resubmitted: frozenset[str]
     waiting: Sequence[str]
     holding: Sequence[str]
+    rows: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 class Workload:
@@ -81,6 +84,7 @@ class Workload:
 
     Attributes:
         name: What it is called on the command line.
+        pace: Seconds between two letters of a sender, at the most.
         ordered: Its messages must take effect in the order sent; then none is made to overtake another.
         max_deliveries: Failed deliveries until the bus gives a message up, in half of the runs; in the others it never
             does, so that whatever hangs is seen to hang.
@@ -90,6 +94,7 @@ class Workload:
     """
 
     name: ClassVar[str]
+    pace: ClassVar[float] = 4.0
     ordered: ClassVar[bool] = False
     max_deliveries: ClassVar[int] = 10
     checks: ClassVar[tuple[str, ...]] = ()
@@ -104,7 +109,8 @@ class Workload:
         """Faults its promises do not cover."""
         return frozenset({Trouble.POSTPONE}) if self.ordered else frozenset()
 
-    def actors(self) -> list[Actor]:
+    def actors(self) -> Sequence[Actor | Agent[Any]]:
+        """The agent types: functions, and agents as they are registered elsewhere."""
         raise NotImplementedError
 
     def letters(self) -> list[list[Message]]:

@@ -14,7 +14,7 @@ from aos.workflows.definition.problem import Problem
 from aos.workflows.definition.stored_references import known_for
 from aos.workflows.definition.usage import actions_in
 from aos.workflows.definition.workflow import Workflow
-from aos.workflows.definition.workflow_file import WorkflowFile, parse_unchecked
+from aos.workflows.definition.workflow_file import WorkflowFile, listed_fields, parse_unchecked
 from aos.workflows.definition.workflow_store import WorkflowStore
 
 
@@ -64,12 +64,7 @@ class Definitions:
         try:
             file = parse_unchecked(text, source=source, name=name, is_json=is_json)
         except InvalidInput as error:
-            fields = error.details.get("problems", ())
-            found = [
-                {"code": "field", "where": field.pop("field"), "message": field.pop("problem"), **field}
-                for field in map(dict, fields)
-            ]
-            return None, found or [{"code": error.code, "where": source, "message": error.message}]
+            return None, listed_fields(error, source)
         return file.workflow, file.listed(await self.check(file.workflow))
 
     async def check(self, workflow: Workflow) -> list[Problem]:

@@ -22,7 +22,7 @@ class _Missing(Exception):
 def value_of(expression: Expression, context: Mapping[str, Any]) -> Any:
     """The expression's value. Raises `ExpressionError`."""
     functions = Functions()
-    evaluator = _Evaluator(_operators(functions), functions.table(), {**CONSTANTS, **context})
+    evaluator = _Evaluator(functions, {**CONSTANTS, **context})
     shown = f"`{expression.text}`"
     try:
         value = evaluator.eval(expression.text, previously_parsed=expression.tree)
@@ -42,6 +42,10 @@ def value_of(expression: Expression, context: Mapping[str, Any]) -> Any:
 class _Evaluator(EvalWithCompoundTypes):  # type: ignore[misc]  # the library has no annotations
     """Knows keys only: `a.b["c"][0]` never is an attribute of a Python object."""
 
+    def __init__(self, functions: Functions, names: Mapping[str, Any]) -> None:
+        super().__init__(_operators(functions), functions.table(), names)
+        self._bounds = functions
+
     def _check_disallowed_items(self, item: Any) -> None:
         """Nothing to look for: all values are JSON. The library's search would go through all of them at each node."""
 
@@ -59,6 +63,7 @@ class _Evaluator(EvalWithCompoundTypes):  # type: ignore[misc]  # the library ha
             return self._at_keys(node)
         value, key = self._eval(node.value), self._eval(node.slice)
         if isinstance(key, slice):
+            self._bounds.charge(value)
             return value[key]
         return _below(value, key, "it")
 
@@ -106,16 +111,16 @@ def _operators(functions: Functions) -> dict[type, Callable[..., Any]]:
         ast.Not: operator.not_,
         ast.USub: lambda value: -number(value),
         ast.UAdd: number,
-        ast.Eq: functions.equal,
-        ast.NotEq: lambda left, right: not functions.equal(left, right),
-        ast.Lt: operator.lt,
-        ast.LtE: operator.le,
-        ast.Gt: operator.gt,
-        ast.GtE: operator.ge,
+        ast.Eq: functions.compared(operator.eq),
+        ast.NotEq: functions.compared(operator.ne),
+        ast.Lt: functions.compared(operator.lt),
+        ast.LtE: functions.compared(operator.le),
+        ast.Gt: functions.compared(operator.gt),
+        ast.GtE: functions.compared(operator.ge),
         ast.In: functions.within,
         ast.NotIn: lambda part, whole: not functions.within(part, whole),
-        ast.Is: functions.equal,
-        ast.IsNot: lambda left, right: not functions.equal(left, right),
+        ast.Is: functions.compared(operator.eq),
+        ast.IsNot: functions.compared(operator.ne),
     }
 
 

@@ -72,13 +72,23 @@ class Functions:
 
     def within(self, part: Any, whole: Any) -> bool:
         """`part in whole`."""
-        self.charge(whole)
+        self._charge_comparison(part, whole)
         return part in whole
 
-    def equal(self, left: Any, right: Any) -> bool:
-        """`left == right`."""
+    def compared(self, operation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], bool]:
+        """A comparison that counts what it goes through."""
+
+        def compare(left: Any, right: Any) -> bool:
+            self._charge_comparison(left, right)
+            return bool(operation(left, right))
+
+        return compare
+
+    def _charge_comparison(self, left: Any, right: Any) -> None:
+        """Lists and objects are compared through and through."""
+        if isinstance(left, list | dict) and isinstance(right, list | dict):
+            self.charge_all(left)
         self.charge(left, right)
-        return bool(left == right)
 
     def _len(self, value: Any) -> int:
         return len(value)
@@ -108,9 +118,11 @@ class Functions:
         return json.dumps(value, ensure_ascii=False)
 
     def _int(self, value: Any) -> int:
+        self.charge(value)
         return int(value)
 
     def _float(self, value: Any) -> float:
+        self.charge(value)
         return float(value)
 
     def _bool(self, value: Any) -> bool:

@@ -70,8 +70,12 @@ def read_workflow_file(path: Path, *, known: Known | None = None) -> WorkflowFil
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInput(f"{path} cannot be read: {error}. It must be a text file in UTF-8.") from error
-    stem = next((path.name.removesuffix(suffix) for suffix in SUFFIXES if path.name.endswith(suffix)), path.stem)
-    return parse_workflow(text, source=str(path), name=stem, is_json=path.suffix == ".json", known=known)
+    return parse_workflow(text, source=str(path), name=name_by(path), is_json=path.suffix == ".json", known=known)
+
+
+def name_by(path: Path) -> str:
+    """The name of the workflow in a file that gives it none: the file's own, up to `.workflow`."""
+    return next((path.name.removesuffix(suffix) for suffix in SUFFIXES if path.name.endswith(suffix)), path.stem)
 
 
 def find_workflow_files(folders: Iterable[str]) -> list[Path]:
@@ -131,6 +135,15 @@ def workflow_from_json(values: Any, *, name: str = "workflow") -> Workflow:
         return Workflow.model_validate(_named(values, name, "The workflow"))
     except ValidationError as error:
         raise _of_fields(error, Lines("workflow")) from error
+
+
+def listed_fields(error: InvalidInput, source: str) -> list[dict[str, Any]]:
+    """What is wrong with a text that has not the shape of a workflow, as `WorkflowFile.listed` shows problems."""
+    found = [
+        {"code": "field", "where": field.pop("field"), "message": field.pop("problem"), **field}
+        for field in map(dict, error.details.get("problems", ()))
+    ]
+    return found or [{"code": error.code, "where": source, "message": error.message}]
 
 
 def _named(values: Any, name: str, source: str) -> dict[str, Any]:

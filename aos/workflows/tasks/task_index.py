@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from aos.kernel.errors import Conflict
 from aos.kernel.journal import JournalEntry
-from aos.kernel.message import format_time, parse_time
-from aos.kernel.ports import Clock, Delete, Entity, Insert, Operation, Replace, TableStore, Value
+from aos.kernel.message import format_time
+from aos.kernel.ports import Clock, TableStore, Value
+from aos.workflows.idempotency_keys import IdempotencyKeys
 from aos.workflows.newest_list import NewestList, is_listed
 from aos.workflows.tasks.task_agent import TYPE
 from aos.workflows.tasks.task_request import TaskRequest
 from aos.workflows.tasks.task_state import TaskState
 
 TABLE = "tasks"
-KEYS_PARTITION = "keys"
 
 
 class TaskIndex:
     """Reads and feeds the list of tasks. Its rows lag behind the tasks by moments, and can be rebuilt from them."""
 
     def __init__(self, tables: TableStore, clock: Clock) -> None:
-        self._tables = tables
         self._clock = clock
         self._list = NewestList(tables, TABLE)
+        self._keys = IdempotencyKeys(tables, TABLE, clock)
 
     def concerns(self, agent: str, version: int) -> bool:  # noqa: ARG002  # every turn of a task matters
         type_, _, task_id = agent.partition(":")
@@ -66,37 +64,11 @@ class TaskIndex:
         Returns:
             The task id and the request fingerprint that the key stands for.
         """
-        row = hashlib.sha256(key.encode()).hexdigest()
-        expires = format_time(self._clock.now() + keep)
-        values: dict[str, Value] = {"task": task_id, "fingerprint": fingerprint, "expires": expires}
-        entity = Entity(KEYS_PARTITION, row, values)
-        try:
-            await self._tables.commit(TABLE, [Insert(entity)])
-        except Conflict:
-            found = await self._tables.get(TABLE, KEYS_PARTITION, row)
-            if found is None:
-                raise
-            if parse_time(str(found.values["expires"])) > self._clock.now():
-                return str(found.values["task"]), str(found.values["fingerprint"])
-            await self._tables.commit(TABLE, [Replace(entity, found.etag or "")])
-        return task_id, fingerprint
+        return await self._keys.bind(key, task_id, fingerprint, keep)
 
     async def sweep(self) -> int:
         """Remove expired idempotency keys; returns how many."""
-        removed, cursor, now = 0, None, self._clock.now()
-        while True:
-            page = await self._tables.scan(TABLE, KEYS_PARTITION, limit=1_000, cursor=cursor)
-            expired: list[Operation] = [
-                Delete(KEYS_PARTITION, entity.row, entity.etag)
-                for entity in page.entities
-                if parse_time(str(entity.values["expires"])) <= now
-            ]
-            for start in range(0, len(expired), 100):
-                await self._tables.commit(TABLE, expired[start : start + 100])
-            removed += len(expired)
-            cursor = page.cursor
-            if cursor is None:
-                return removed
+        return await self._keys.sweep()
 
     async def _write(self, task_id: str, version: int, task: TaskState) -> None:
         request = task.request

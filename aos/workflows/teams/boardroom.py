@@ -11,6 +11,10 @@ from aos.workflows.teams.ballot import Ballot, tally
 from aos.workflows.teams.definition import Boardroom
 from aos.workflows.teams.play import WAIT, Finish, Move, Question, Table
 
+_MOST_RATIONALE = 1_000
+"""Characters of the reason for a vote that the record has; the transcript has all."""
+_MOST_VOTE = 200
+
 
 class BoardroomPlay:
     """Everybody is asked at once; who has not voted by the deadline has not voted."""
@@ -31,9 +35,9 @@ class BoardroomPlay:
             return self._chaired(table, who, said)
         memo["open"].remove(who)
         if said.vote in self._team.options:
-            memo["votes"][who] = {"vote": said.vote, "rationale": said.content, "confidence": said.confidence}
+            memo["votes"][who] = _vote(said)
         else:
-            memo["invalid"][who] = str(said.vote)
+            memo["invalid"][who] = str(said.vote)[:_MOST_VOTE]
         return WAIT if memo["open"] else self._decide(table)
 
     def missed(self, table: Table, who: str, error: Mapping[str, Any]) -> Move:  # noqa: ARG002  # a vote not given
@@ -67,7 +71,7 @@ class BoardroomPlay:
         ballot = self._ballot(table)
         if said.vote not in self._team.options:
             return self._expired(table, "no_majority", ballot)
-        table.memo["votes"][who] = {"vote": said.vote, "rationale": said.content, "confidence": said.confidence}
+        table.memo["votes"][who] = _vote(said)
         return self._decided(table, str(said.vote), ballot, "The chair decided.")
 
     def _decided(self, table: Table, winner: str, ballot: Ballot, why: str) -> Move:
@@ -119,3 +123,7 @@ class BoardroomPlay:
             "implementation_status": status,
             "invalid_votes": dict(memo["invalid"]),
         }
+
+
+def _vote(said: Contribution) -> dict[str, Any]:
+    return {"vote": said.vote, "rationale": said.content[:_MOST_RATIONALE], "confidence": said.confidence}

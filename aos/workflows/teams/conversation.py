@@ -24,7 +24,7 @@ class ConversationPlay:
         if who == self._team.selector:
             return Move([self._question(table, self._selected(table, said))])
         table.memo["missed"] = 0
-        if self._approved(table):
+        if self._approved(table, said):
             output = said.content.replace(self._team.token, "").strip()
             return Move(finish=Finish(True, True, "approved", output=output if said.data is None else said.data))
         if said.done:
@@ -59,9 +59,10 @@ class ConversationPlay:
         named = said.handoff_to or said.content.strip()
         return named if named in self._speakers else self._in_turn(table)
 
-    def _approved(self, table: Table) -> bool:
-        lines = table.window[-self._team.token_window :]
-        return bool(self._team.token) and any(self._team.token in str(line["content"]) for line in lines)
+    def _approved(self, table: Table, said: Contribution) -> bool:
+        # The window has only the beginning of a long line; the token is at its end as a rule.
+        lines = [said.content, *(str(line["content"]) for line in table.window[-self._team.token_window :])]
+        return bool(self._team.token) and any(self._team.token in line for line in lines)
 
 
 class HandoffPlay:

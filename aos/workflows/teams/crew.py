@@ -32,22 +32,35 @@ class CrewPlay:
         keeps = {task.id: work}
         if self._team.manager is not None:
             table.memo["reviewing"] = True
-            prompt = f"{who} did this: {task.description}\n{_expected(task)}Accept it, or say what to revise."
-            review = Question(self._team.manager, prompt, "vote", (ACCEPT, REVISE), (task.id,))
-            return Move([review], keeps)
+            return Move([self._review(self._team.manager, task, f"{who} did this: ")], keeps)
         return self._go_on(table, index, keeps)
 
     def missed(self, table: Table, who: str, error: Mapping[str, Any]) -> Move:  # noqa: ARG002  # the protocol's shape
         return failed(who, error)
 
     def _reviewed(self, table: Table, index: int, said: Contribution) -> Move:
-        if said.vote != REVISE:
+        unclear = table.memo.pop("unclear", False)
+        if said.vote == ACCEPT:
             return self._go_on(table, index, {})
+        if said.vote != REVISE:
+            return self._asked_again(table, index, unclear)
         table.memo["revisions"] += 1
         if table.memo["revisions"] > self._team.revisions:
             done = tuple(task.id for task in self._team.tasks[: index + 1])
             return Move(finish=Finish(False, False, "not_accepted", outputs=done))
-        return Move([self._ask(index, f"Revise it. {said.content}\n\n")])
+        return Move([self._ask(index, f"Revise it. {said.content}\n\n", table.memo["revisions"])])
+
+    def _asked_again(self, table: Table, index: int, unclear: bool) -> Move:
+        """A manager who neither accepts nor sends back is told so once."""
+        manager = self._team.manager or ""
+        if unclear:
+            return failed(manager, {"message": f"the vote on {self._team.tasks[index].id!r} is neither of the two"})
+        table.memo.update(reviewing=True, unclear=True)
+        return Move([self._review(manager, self._team.tasks[index], f"Vote {ACCEPT!r} or {REVISE!r}. ")])
+
+    def _review(self, manager: str, task: CrewTask, opening: str) -> Question:
+        prompt = f"{opening}{task.description}\n{_expected(task)}Accept it, or say what to revise."
+        return Question(manager, prompt, "vote", (ACCEPT, REVISE), (task.id,))
 
     def _go_on(self, table: Table, index: int, keeps: Mapping[str, Any]) -> Move:
         table.memo.update(index=index + 1, revisions=0)
@@ -57,14 +70,14 @@ class CrewPlay:
         accepted = self._team.manager is not None
         return Move((), keeps, Finish(True, accepted, "completed", outputs=everything))
 
-    def _ask(self, index: int, revision: str = "") -> Question | Delegation:
+    def _ask(self, index: int, revision: str = "", revisions: int = 0) -> Question | Delegation:
         task = self._team.tasks[index]
         before = tuple(earlier.id for earlier in self._team.tasks[:index])
         shows = before if task.needs is None else task.needs
         shows = (*shows, task.id) if revision else shows
         prompt = f"{revision}{task.description}\n{_expected(task)}".strip()
         if task.team is not None:
-            return Delegation(task.id, task.team, prompt, shows)
+            return Delegation(task.id, task.team, prompt, shows, attempt=revisions + 1)
         return Question(task.member or self._workers[index % len(self._workers)], prompt, shows=shows)
 
 

@@ -27,7 +27,8 @@ class DebatePlay:
             return self._judged(table, said)
         memo["open"].remove(who)
         if memo["stage"] == "vote":
-            memo["votes"][who] = said.vote
+            if said.vote in memo["took_part"]:
+                memo["votes"][who] = said.vote
             return WAIT if memo["open"] else self._counted(table)
         if who not in memo["took_part"]:
             memo["took_part"].append(who)
@@ -79,8 +80,7 @@ class DebatePlay:
 
     def _counted(self, table: Table) -> Move:
         weights = {member.name: member.weight for member in self._team.members}
-        votes = {who: vote for who, vote in table.memo["votes"].items() if vote in table.memo["took_part"]}
-        ballot = tally({who: (vote, weights[who]) for who, vote in votes.items()})
+        ballot = tally({who: (vote, weights[who]) for who, vote in table.memo["votes"].items()})
         winner = ballot.leader_above(0.5)
         if winner is None:
             return Move(finish=Finish(False, False, "no_majority", output=ballot.shares, scores=ballot.shares))

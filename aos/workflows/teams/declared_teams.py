@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from aos.kernel.errors import AlreadyExists, InvalidInput, NotFound
+from aos.workflows.messages import TeamStart
 from aos.workflows.teams.definition import Team, parse_team
 
 SUFFIXES = (".team.yaml", ".team.yml", ".team.json")
@@ -46,6 +47,25 @@ class DeclaredTeams:
             known = ", ".join(sorted(self._teams)) or "none"
             raise NotFound(f"There is no team {name!r}. There are: {known}.", code="unknown_team")
         return self._teams[name]
+
+
+def team_of(asked: TeamStart, find: Callable[[str], Team]) -> Team:
+    """The team that an order is for, with the order's limits in place of its own.
+
+    Args:
+        asked: The order.
+        find: Gives the declared team of a name; raises `NotFound`.
+
+    Raises:
+        InvalidInput: it names no team and describes none, or does both; or what it describes is none.
+    """
+    if (asked.definition is None) == (asked.name is None):
+        raise InvalidInput("Name a team with `name`, or give its `definition`; one of them.")
+    team = find(asked.name) if asked.name is not None else parse_team(asked.definition)
+    if not asked.limits:
+        return team
+    stated = team.model_dump(mode="json")
+    return parse_team({**stated, "limits": {**stated["limits"], **asked.limits}})
 
 
 def read_teams(folders: Iterable[str | Path]) -> list[Team]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
@@ -49,7 +49,7 @@ class Limits(BaseModel):
     """Where a team stops, done or not.
 
     Attributes:
-        turns: Contributions asked of members.
+        turns: Contributions asked of members; a team within the team counts as one. Kinds have defaults of their own.
         time: From start to end.
         usd: What models may cost, as far as members tell.
         patience: How long a member may take for a contribution.
@@ -67,11 +67,19 @@ class Limits(BaseModel):
 
 class _Team(BaseModel):
     model_config = _SHAPE
+    turns: ClassVar[int] = 10
 
     name: Slug = "team"
     description: str = ""
     members: tuple[Member, ...] = Field(min_length=1, max_length=15)
     limits: Limits = Limits()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _turns_of_the_kind(cls, data: Any) -> Any:
+        """Limits without `turns` have those of the kind."""
+        stated = data.get("limits", {}) if isinstance(data, dict) else None
+        return {**data, "limits": {"turns": cls.turns, **stated}} if isinstance(stated, dict) else data
 
     @model_validator(mode="after")
     def _names(self) -> Self:
@@ -96,8 +104,8 @@ class Conversation(_Team):
     """Members speak in turn until one says the token, or a limit is reached.
 
     Attributes:
-        speakers: `round_robin` in the order of the members; `selected` by the selector, who is asked after each
-            contribution; `handoff` to whom the speaker names, himself ending it by naming nobody.
+        speakers: `round_robin` in the order of the members; `selected` by the selector, who is asked before each
+            contribution.
         selector: Who selects.
         token: Ends it with approval when it is in one of the last `token_window` lines. Empty for none.
     """
@@ -156,11 +164,12 @@ class Crew(_Team):
         revisions: How often at most, for each task.
     """
 
+    turns: ClassVar[int] = 300
+
     kind: Literal["crew", "hybrid"] = "crew"
     tasks: tuple[CrewTask, ...] = Field(min_length=1, max_length=100)
     manager: str | None = None
     revisions: int = Field(default=2, ge=0, le=20)
-    limits: Limits = Limits(turns=300)
 
     def _named(self) -> list[tuple[str, str]]:
         manager = [("manager", self.manager)] if self.manager else []
@@ -169,9 +178,16 @@ class Crew(_Team):
     @model_validator(mode="after")
     def _tasks(self) -> Self:
         known: list[str] = []
+        nobody = all(member.name == self.manager for member in self.members)
         for task in self.tasks:
             if task.id in known:
                 raise ValueError(f"two tasks are called {task.id!r}")
+            if task.id == "inputs":
+                raise ValueError("no task can be called 'inputs': what the team is given for its work is")
+            if task.member is not None and task.team is not None:
+                raise ValueError(f"task {task.id!r} has a `member` and a `team`: leave one out")
+            if nobody and task.member is None and task.team is None:
+                raise ValueError(f"nobody is there to do task {task.id!r} but the manager")
             for needed in task.needs or ():
                 if needed not in known:
                     raise ValueError(f"task {task.id!r} needs {needed!r}, which is no task before it")
@@ -187,10 +203,20 @@ class Debate(_Team):
         judge: Who decides, having no position of his own.
     """
 
+    turns: ClassVar[int] = 200
+
     kind: Literal["debate"] = "debate"
     rounds: int = Field(default=2, ge=1, le=10)
     judge: str | None = None
-    limits: Limits = Limits(turns=200)
+
+    @model_validator(mode="after")
+    def _debaters(self) -> Self:
+        names = [member.name for member in self.members if member.name != self.judge]
+        if not names:
+            raise ValueError("nobody is there to debate but the judge")
+        if "inputs" in names:
+            raise ValueError("no debater can be called 'inputs': what the team is given for its work is")
+        return self
 
     def _named(self) -> list[tuple[str, str]]:
         return [("judge", self.judge)] if self.judge else []
@@ -206,12 +232,13 @@ class Judged(_Team):
         tries: Works of the producer at most.
     """
 
+    turns: ClassVar[int] = 100
+
     kind: Literal["judge"] = "judge"
     producer: str
     judge: str | None = None
     rubric: Rubric
     tries: int = Field(default=3, ge=1, le=50)
-    limits: Limits = Limits(turns=100)
 
     def _named(self) -> list[tuple[str, str]]:
         return [("producer", self.producer), *([("judge", self.judge)] if self.judge else [])]
@@ -237,15 +264,29 @@ class Boardroom(_Team):
         escalate_to: Agent that is told of a motion that came to nothing.
     """
 
+    turns: ClassVar[int] = 100
+
     kind: Literal["boardroom"] = "boardroom"
-    options: tuple[str, ...] = Field(default=("approve", "reject"), min_length=2, max_length=20)
+    options: tuple[Annotated[str, Field(min_length=1, max_length=200)], ...] = Field(
+        default=("approve", "reject"), min_length=2, max_length=20
+    )
     deadline: PositiveDuration = timedelta(seconds=3_600)
     quorum: float = Field(default=0.6, gt=0, le=1)
     majority: float = Field(default=0.5, ge=0, lt=1)
     decisive: tuple[str, ...] = ()
     chair: str | None = None
     escalate_to: str | None = None
-    limits: Limits = Limits(turns=100)
+
+    @model_validator(mode="after")
+    def _motion(self) -> Self:
+        if len(set(self.options)) < len(self.options):
+            raise ValueError("`options` has one of them twice")
+        unknown = [option for option in self.decisive if option not in self.options]
+        if unknown:
+            raise ValueError(f"`decisive` names {unknown[0]!r}, which is no option")
+        if self.escalate_to is not None and not is_address(self.escalate_to):
+            raise ValueError(f"{self.escalate_to!r} is no agent's address")
+        return self
 
     def _named(self) -> list[tuple[str, str]]:
         return [("chair", self.chair)] if self.chair else []

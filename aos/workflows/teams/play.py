@@ -37,12 +37,13 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Delegation:
-    """A task given to a team within the team; its result is heard under `name`."""
+    """A task given to a team within the team; its result is heard under `name`. Each attempt is a team of its own."""
 
     name: str
     team: Team
     prompt: str
     shows: tuple[str, ...] = ()
+    attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class Finish:
         approved: Somebody entitled to said so.
         reason: Why it ended, as a code.
         output: What came of it.
+        kept: Name of a kept output that is the output instead.
         outputs: Names of kept outputs that make the output instead, by name.
         scores: What was measured.
         decision: What was decided, for the journal: `question`, `selected`, `rationale`, `alternatives`, `confidence`.
@@ -64,6 +66,7 @@ class Finish:
     approved: bool
     reason: str
     output: Any = None
+    kept: str | None = None
     outputs: tuple[str, ...] = ()
     scores: Mapping[str, Any] = field(default_factory=dict)
     decision: Mapping[str, Any] | None = None
@@ -95,7 +98,7 @@ class Table:
     Attributes:
         task: What the team is to do.
         window: Newest lines of the transcript, oldest first: `who`, `content`.
-        memo: The play's own memory, JSON; change it freely.
+        memo: The play's own memory, JSON; change it freely, and keep it small: what is large is kept by name.
         now: When this turn began.
         id: The team's address.
     """

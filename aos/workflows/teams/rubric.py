@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 _SHAPE = ConfigDict(frozen=True, extra="forbid")
+_MOST_FAULT = 300
+"""Characters of what is wrong: a schema's message may have the whole work in it."""
 
 
 class Check(BaseModel):
@@ -97,6 +99,19 @@ class Rubric(BaseModel):
         """Those without a check."""
         return tuple(criterion for criterion in self.criteria if criterion.check is None)
 
+    def check(self, content: str, data: Any) -> dict[str, list[str]]:
+        """What the criteria with a check find wrong, by criterion, in phrases.
+
+        Args:
+            content: The work in words.
+            data: The work as JSON, where it is.
+        """
+        return {
+            criterion.name: [fault[:_MOST_FAULT] for fault in criterion.check.faults(content, data)]
+            for criterion in self.criteria
+            if criterion.check is not None
+        }
+
 
 class Assessment(BaseModel):
     """How a piece of work did.
@@ -116,13 +131,14 @@ class Assessment(BaseModel):
     faults: tuple[str, ...] = ()
 
 
-def assess(rubric: Rubric, content: str, data: Any, judged: Mapping[str, float], remarks: str = "") -> Assessment:
+def assess(
+    rubric: Rubric, checked: Mapping[str, Sequence[str]], judged: Mapping[str, float], remarks: str = ""
+) -> Assessment:
     """Measure a piece of work.
 
     Args:
         rubric: By what.
-        content: The work in words.
-        data: The work as JSON, where it is.
+        checked: What `rubric.check` found wrong with it.
         judged: A judge's scores, 0..1, of the criteria without a check; one that is missing counts as 0.
         remarks: The judge's words.
     """
@@ -130,7 +146,7 @@ def assess(rubric: Rubric, content: str, data: Any, judged: Mapping[str, float],
     faults: list[str] = []
     for criterion in rubric.criteria:
         if criterion.check is not None:
-            wrong = criterion.check.faults(content, data)
+            wrong = checked[criterion.name]
             scores[criterion.name] = 0.0 if wrong else 1.0
             faults += [f"{criterion.name}: it {fault}." for fault in wrong]
         else:

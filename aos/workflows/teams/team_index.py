@@ -11,10 +11,9 @@ from aos.kernel.ports import TableStore, Value
 from aos.workflows.messages import TEAM_TYPE
 from aos.workflows.newest_list import NewestList, is_listed
 from aos.workflows.teams.definition import Team
-from aos.workflows.teams.team_state import TeamState, TeamStatus
+from aos.workflows.teams.team_state import MOST_TASK, TeamState, TeamStatus
 
 TABLE = "teamruns"
-_MOST_TASK = 500
 
 
 class TeamIndex:
@@ -32,13 +31,7 @@ class TeamIndex:
         team = TeamState.model_validate(state)
         if team.started_at is None or not (team.status.is_final or entry.version == 1):
             return
-        columns, shown = _row(
-            entry.agent.partition(":")[2],
-            str(team.team.get("name", "")),
-            str(team.team.get("kind", "")),
-            team.task,
-            team.status,
-        )
+        columns, shown = _row(entry.agent.partition(":")[2], team.name, team.kind, team.task, team.status)
         shown |= {
             "reason": team.reason,
             "created_at": format_time(team.started_at),
@@ -70,4 +63,4 @@ class TeamIndex:
 
 def _row(run_id: str, name: str, kind: str, task: str, status: TeamStatus) -> tuple[dict[str, Value], dict[str, Any]]:
     columns: dict[str, Value] = {"status": status.value, "kind": kind, "name": name}
-    return columns, {"id": run_id, **columns, "task": task[:_MOST_TASK]}
+    return columns, {"id": run_id, **columns, "task": task[:MOST_TASK]}

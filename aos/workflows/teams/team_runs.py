@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
+from aos.kernel.address import is_address
 from aos.kernel.errors import NotAllowedNow, NotFound
 from aos.kernel.kernel import Kernel
 from aos.kernel.message import Message
 from aos.kernel.ports import Clock, Ids
 from aos.workflows.messages import TEAM_START, TEAM_TYPE, TeamStart
 from aos.workflows.newest_list import new_id
-from aos.workflows.teams.declared_teams import DeclaredTeams
-from aos.workflows.teams.definition import parse_team
+from aos.workflows.teams.declared_teams import DeclaredTeams, team_of
 from aos.workflows.teams.team_agent import TEAM_CANCEL
 from aos.workflows.teams.team_index import TeamIndex
-from aos.workflows.teams.team_state import LINE, TeamState, line_key
+from aos.workflows.teams.team_state import LINE, ORDER, RESULT, Order, TeamState, line_key
 
 SOURCE = "/api/teams"
 
@@ -51,17 +52,13 @@ class TeamRuns:
             The id of the team at work.
 
         Raises:
-            NotFound, InvalidInput: there is no such team, or the definition is none.
+            NotFound, InvalidInput: there is no such team, or the definition or the limits are none.
         """
-        team = self.declared.find(name) if name is not None else parse_team(definition)
+        given = dict(definition) if definition is not None else None
+        team = team_of(TeamStart(name=name, definition=given, task=task, limits=dict(limits or {})), self.declared.find)
         team_id = new_id(self._clock.now(), self._ids)
-        start = TeamStart(
-            name=name,
-            definition=dict(definition) if definition is not None else None,
-            task=task,
-            inputs=dict(inputs or {}),
-            limits=dict(limits or {}),
-        )
+        # As it is now: another instance may have another declaration of this name by the time the team begins.
+        start = TeamStart(definition=team.model_dump(mode="json"), task=task, inputs=dict(inputs or {}))
         await self.index.announce(team_id, team, task)
         await self._post(team_id, TEAM_START, start.model_dump(mode="json"), f"start-{team_id}", traceparent)
         return team_id
@@ -71,19 +68,20 @@ class TeamRuns:
         state = await self._state(team_id)
         if state is None:
             return {**await self._announced(team_id), "members": [], "open": [], "transcript_length": 0, "result": None}
-        content = state.model_dump(mode="json", exclude={"memo", "window", "held", "lines", "team"})
+        order = Order.model_validate(await self._row(team_id, ORDER))
         members = [
             {"name": member["name"], "agent": member["agent"], "role": member["role"]}
-            for member in state.team.get("members", [])
+            for member in order.team["members"]
         ]
         return {
             "id": team_id,
-            "name": state.team.get("name"),
-            "kind": state.team.get("kind"),
+            **state.model_dump(mode="json", exclude={"memo", "held", "lines", "stopped"}),
+            "task": order.task,
+            "inputs": order.inputs,
             "members": members,
-            **content,
             "open": sorted(state.open),
             "transcript_length": state.lines,
+            "result": await self._row(team_id, RESULT) if state.status.is_final else None,
         }
 
     async def result(self, team_id: str) -> dict[str, Any]:
@@ -96,9 +94,10 @@ class TeamRuns:
         state = await self._state(team_id)
         if state is None:
             await self._announced(team_id)
-        if state is None or state.result is None:
+        if state is None or not state.status.is_final:
             raise NotAllowedNow(f"Team {team_id!r} is at work still. Look again later.", code="team_not_finished")
-        return state.result
+        found: dict[str, Any] = await self._row(team_id, RESULT)
+        return found
 
     async def transcript(self, team_id: str, *, after: int = 0, limit: int = 50) -> list[dict[str, Any]]:
         """Lines above number `after`, oldest first. Raises `NotFound`."""
@@ -115,8 +114,15 @@ class TeamRuns:
         await self._post(team_id, TEAM_CANCEL, {"reason": reason}, f"cancel-{team_id}", None)
 
     async def _state(self, team_id: str) -> TeamState | None:
-        head = await self._kernel.heads.read(f"{TEAM_TYPE}:{team_id}")
-        return None if head is None else TeamState.model_validate_json(head.state)
+        """The state of a team that has begun."""
+        address = f"{TEAM_TYPE}:{team_id}"
+        head = await self._kernel.heads.read(address) if is_address(address) else None
+        state = TeamState() if head is None else TeamState.model_validate_json(head.state)
+        return None if state.started_at is None else state
+
+    async def _row(self, team_id: str, key: str) -> Any:
+        found = await self._kernel.rows.get(f"{TEAM_TYPE}:{team_id}", key)
+        return None if found is None else json.loads(found)
 
     async def _announced(self, team_id: str) -> dict[str, Any]:
         shown = await self.index.get(team_id)

@@ -1,4 +1,4 @@
-"""What a team remembers between turns; the transcript itself is in rows."""
+"""What a team remembers between turns. What may be large is in rows: the order, outputs, the transcript, the result."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+ORDER = "order"
+RESULT = "result"
 LINE = "t:"
 KEPT = "o:"
-MOST_SHOWN = 4_000
-"""Characters of a line that the window keeps; the row has all."""
+"""Rows: what it was set to work with, what came of it, lines of the transcript, outputs that are kept by name."""
+MOST_TASK = 500
+"""Characters of the task that the state keeps; the order has all."""
 
 
 class TeamStatus(StrEnum):
@@ -28,38 +31,44 @@ class TeamStatus(StrEnum):
         return self not in (TeamStatus.PENDING, TeamStatus.RUNNING)
 
 
+class Order(BaseModel):
+    """What a team was set to work with: its definition as JSON, the task, and what it needs for it."""
+
+    team: dict[str, Any]
+    task: str
+    inputs: dict[str, Any] = Field(default_factory=dict)
+
+
 class TeamState(BaseModel):
     """The state of a team.
 
     Attributes:
-        team: Its definition as JSON.
-        task, inputs: What it was asked.
+        name, kind: Of its definition.
+        task: What it was asked, its beginning.
         status, reason: Where it stands, and why it ended.
         memo: The play's memory.
         turns: Contributions asked for.
         lines: Length of the transcript.
-        window: Its newest lines.
-        open: Who was asked and has not answered: what he is asked for, by name.
+        open: Who was asked and has not answered: the address, by name.
         held: What is needed to answer whoever set the team to work.
-        result: What came of it.
+        stopped: Why it was cancelled, where that came before the order.
     """
 
-    team: dict[str, Any] = Field(default_factory=dict)
+    name: str = ""
+    kind: str = ""
     task: str = ""
-    inputs: dict[str, Any] = Field(default_factory=dict)
     status: TeamStatus = TeamStatus.PENDING
     reason: str = ""
     memo: dict[str, Any] = Field(default_factory=dict)
     turns: int = 0
     lines: int = 0
-    window: list[dict[str, Any]] = Field(default_factory=list)
     open: dict[str, str] = Field(default_factory=dict)
     cost_usd: float = 0.0
     tokens: int = 0
     started_at: datetime | None = None
     finished_at: datetime | None = None
     held: dict[str, Any] | None = None
-    result: dict[str, Any] | None = None
+    stopped: str | None = None
 
 
 def line_key(number: int) -> str:

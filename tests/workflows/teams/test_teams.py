@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -57,14 +58,20 @@ def refuse(_: ContributionRequest) -> Any:
 
 
 async def work(definition: dict[str, Any], *agents: Agent[Any], task: str = "Do it", **start: Any) -> dict[str, Any]:
-    """Let a team work, and return its state and its world."""
+    """Let a team work, and return its state, its result and its world."""
     world = MemorySystem(*agents)
     names = [{"name": agent.type, "agent": agent.type} for agent in agents]
     team = {"members": names, **definition}
     await world.system.directory.send("team:t", TEAM_START, {"definition": team, "task": task, **start})
     await world.settle()
     state: dict[str, Any] = await world.state("team:t")
-    return {**state, "world": world}
+    return {**state, "result": await result_of(world), "world": world}
+
+
+async def result_of(world: MemorySystem, team: str = "team:t") -> Any:
+    """What a team came to; None while it is at work."""
+    found = await world.system.kernel.rows.get(team, "result")
+    return None if found is None else json.loads(found)
 
 
 async def test_a_conversation_goes_round_until_someone_says_the_token() -> None:
@@ -79,6 +86,11 @@ async def test_a_conversation_goes_round_until_someone_says_the_token() -> None:
     assert [line["who"] for _, line in lines] == ["writer", "critic", "writer", "critic"]
 
 
+async def test_the_token_counts_at_the_end_of_a_line_too_long_to_be_shown() -> None:
+    result = (await work({"kind": "conversation"}, member("a", "word " * 2_000 + "%APPR%")))["result"]
+    assert (result["reason"], result["iterations"]) == ("approved", 1)
+
+
 async def test_a_conversation_without_end_stops_at_ten_contributions() -> None:
     result = (await work({"kind": "conversation"}, member("a", "yes"), member("b", "no")))["result"]
     assert (result["success"], result["reason"], result["iterations"]) == (False, "max_iterations_reached", 10)
@@ -91,7 +103,6 @@ async def test_a_long_conversation_shows_its_members_a_window_and_keeps_all() ->
     asked = a.heard["a"]  # type: ignore[attr-defined]
     assert max(len(request.transcript) for request in asked) == 5
     assert [line["content"] for line in asked[-1].transcript] == [f"line {number}" for number in range(54, 59)]
-    assert len(state["window"]) == 5
     assert len(await state["world"].system.kernel.rows.page("team:t", "t:", limit=100)) == 60
 
 
@@ -162,6 +173,18 @@ async def test_a_task_of_a_crew_may_be_a_conversation() -> None:
     state = await work({"kind": "hybrid", "tasks": tasks}, a, b)
     assert state["result"]["output"] == {"idea": "yes", "text": "the text"}
     assert (await state["world"].state("team:t.idea"))["status"] == "completed"
+
+
+async def test_a_manager_who_neither_accepts_nor_sends_back_is_told_so_once() -> None:
+    tasks = [{"id": "text", "description": "Write", "member": "writer"}]
+    crew = {"kind": "crew", "tasks": tasks, "manager": "boss"}
+    boss = member("boss", "Hm.", vote("accept"))
+    result = (await work(crew, member("writer", "good"), boss))["result"]
+    assert (result["approved"], result["output"]) == (True, {"text": "good"})
+    assert "Vote 'accept' or 'revise'" in boss.heard["boss"][1].task  # type: ignore[attr-defined]
+    assert boss.heard["boss"][1].context == {"text": "good"}  # type: ignore[attr-defined]
+    result = (await work(crew, member("writer", "good"), member("boss", "Hm.")))["result"]
+    assert (result["approved"], result["reason"], result["iterations"]) == (False, "member_failed", 3)
 
 
 async def test_a_debate_is_decided_by_its_judge() -> None:
@@ -263,7 +286,7 @@ async def test_without_a_quorum_the_motion_expires_and_somebody_is_told() -> Non
     await world.settle(until=timedelta(minutes=59))
     assert (await world.state("team:t"))["status"] == "running"
     await world.settle(until=timedelta(minutes=2))
-    result = (await world.state("team:t"))["result"]
+    result = await result_of(world)
     assert (result["reason"], result["output"]["implementation_status"]) == ("no_quorum", "expired")
     assert told == ["no_quorum"]
 
@@ -290,6 +313,56 @@ async def test_money_and_time_end_a_team() -> None:
 async def test_limits_given_at_the_start_go_before_those_of_the_team() -> None:
     result = (await work({"kind": "conversation"}, member("a", "on"), limits={"turns": 2}))["result"]
     assert result["iterations"] == 2
+
+
+async def test_limits_that_leave_some_out_have_the_rest_of_their_kind() -> None:
+    tasks = [{"id": f"t{number}", "description": "d"} for number in range(12)]
+    stated = await work({"kind": "crew", "tasks": tasks, "limits": {"usd": 5}}, member("a", "done"))
+    assert (stated["result"]["reason"], stated["result"]["iterations"]) == ("completed", 12)
+    given = await work({"kind": "crew", "tasks": tasks}, member("a", "done"), limits={"usd": 5})
+    assert given["result"]["reason"] == "completed"
+    assert parse_team({"kind": "conversation", "members": [{"name": "a", "agent": "a"}]}).limits.turns == 10
+
+
+async def test_who_is_asked_side_by_side_is_asked_only_if_all_can_be() -> None:
+    a, b = member("a", vote("approve")), member("b", vote("approve"))
+    result = (await work({**BOARD, "limits": {"turns": 1}}, a, b))["result"]
+    assert (result["reason"], result["iterations"], result["output"]) == ("max_iterations_reached", 0, None)
+    assert a.heard == b.heard == {}  # type: ignore[attr-defined]
+
+
+async def test_an_answer_that_comes_too_late_counts_for_nothing() -> None:
+    class Sleeper(Agent[Nothing]):
+        type = "sleeper"
+        purpose = "Answer when nobody waits any more"
+
+        @on(TEAM_CONTRIBUTE)
+        async def contribute(self, turn: Turn, state: Nothing, asked: ContributionRequest) -> None:
+            turn.remind("wake", "wake", turn.hold_reply(), after=timedelta(minutes=6))
+
+        @on("wake")
+        async def wake(self, turn: Turn, state: Nothing, held: dict[str, Any]) -> None:
+            turn.reply_to_held(held, "Good morning. %APPR%")
+
+    definition = {"kind": "conversation", "limits": {"turns": 3, "patience": "5m"}}
+    state = await work(definition, Sleeper(), member("b", "here"))
+    assert [line["who"] for line in state["result"]["messages"]] == ["b"]
+    assert (state["result"]["reason"], state["lines"]) == ("max_iterations_reached", 1)
+
+
+async def test_a_team_that_is_stopped_before_its_order_has_come_asks_nobody() -> None:
+    a = member("a", "on")
+    world = MemorySystem(a)
+    await world.system.directory.send("team:t", TEAM_CANCEL, {"reason": "Never mind."})
+    definition = {"kind": "conversation", "members": [{"name": "a", "agent": "a"}]}
+    await world.system.directory.send(
+        "team:t", TEAM_START, {"definition": definition, "task": "x"}, reply_to="queue:app"
+    )
+    await world.settle()
+    [answer] = world.sent_to("app")
+    assert (answer["data"]["reason"], answer["data"]["output"]) == ("cancelled", "Never mind.")
+    assert (await world.state("team:t"))["status"] == "cancelled"
+    assert a.heard == {}  # type: ignore[attr-defined]
 
 
 async def test_a_cancelled_team_asks_nobody_any_more_and_takes_its_own_teams_with_it() -> None:
@@ -323,7 +396,7 @@ async def test_a_role_without_an_agent_and_without_a_model_says_what_to_do() -> 
     team = {"kind": "handoff", "members": [{"name": "poet", "role": "a poet"}]}
     await world.system.directory.send("team:t", TEAM_START, {"definition": team, "task": "x"})
     await world.settle()
-    result = (await world.state("team:t"))["result"]
+    result = await result_of(world)
     assert result["reason"] == "member_failed"
     assert "no AI model is configured" in result["output"]["error"]
 
@@ -349,6 +422,28 @@ async def test_a_role_without_an_agent_and_without_a_model_says_what_to_do() -> 
                 "tasks": [{"id": "x", "description": "d", "needs": ["y"]}],
             },
             "no task before it",
+        ),
+        (
+            {
+                "kind": "crew",
+                "members": [{"name": "a", "agent": "a"}],
+                "manager": "a",
+                "tasks": [{"id": "x", "description": "d"}],
+            },
+            "but the manager",
+        ),
+        (
+            {"kind": "crew", "members": [{"name": "a", "agent": "a"}], "tasks": [{"id": "inputs", "description": "d"}]},
+            "no task can be called 'inputs'",
+        ),
+        ({"kind": "debate", "judge": "a", "members": [{"name": "a", "agent": "a"}]}, "but the judge"),
+        (
+            {"kind": "boardroom", "decisive": ["maybe"], "members": [{"name": "a", "agent": "a"}]},
+            "'maybe', which is no option",
+        ),
+        (
+            {"kind": "boardroom", "options": ["a", "a"], "members": [{"name": "a", "agent": "a"}]},
+            "one of them twice",
         ),
     ],
 )

@@ -11,6 +11,7 @@ from aos.workflows.messages import TEAM_START
 from tests.agents.test_declarative_agent import WRITER
 from tests.harness import MemorySystem
 from tests.llm.scripted import Stage, said, stage
+from tests.workflows.teams.test_teams import result_of
 
 
 def world_of(scene: Stage) -> MemorySystem:
@@ -22,7 +23,7 @@ def world_of(scene: Stage) -> MemorySystem:
 async def let_work(world: MemorySystem, definition: dict[str, Any]) -> dict[str, Any]:
     await world.system.directory.send("team:t", TEAM_START, {"definition": definition, "task": "A line on spring"})
     await world.settle()
-    result: dict[str, Any] = (await world.state("team:t"))["result"]
+    result: dict[str, Any] = await result_of(world)
     return result
 
 

@@ -1,6 +1,7 @@
 """The workloads that ship, by name."""
 
 from aos.testing.simulation.workload import Workload
+from aos.testing.simulation.workloads.approvals import Approvals
 from aos.testing.simulation.workloads.chain import Chain
 from aos.testing.simulation.workloads.events import Events
 from aos.testing.simulation.workloads.pauses import Pauses
@@ -11,5 +12,6 @@ from aos.testing.simulation.workloads.strict import Strict
 from aos.testing.simulation.workloads.transfers import Transfers
 
 WORKLOADS: dict[str, type[Workload]] = {
-    workload.name: workload for workload in (Transfers, Chain, Requests, Reminders, Strict, Steps, Events, Pauses)
+    workload.name: workload
+    for workload in (Transfers, Chain, Requests, Reminders, Strict, Steps, Events, Pauses, Approvals)
 }
