@@ -46,6 +46,7 @@ from aos.workflows.definition.definitions import Definitions
 from aos.workflows.definition.workflow_file import read_workflow_files
 from aos.workflows.definition.workflow_store import WorkflowStore
 from aos.workflows.events.installed_events import install_events
+from aos.workflows.events.workflow_starter import WorkflowStarter
 from aos.workflows.human.links import LinkSigner, Secrets
 from aos.workflows.human.parked import ParkedQuestions
 from aos.workflows.human.people import People
@@ -54,6 +55,7 @@ from aos.workflows.human.request_index import RequestIndex
 from aos.workflows.run.run_agent import RunAgent
 from aos.workflows.run.worker import WorkflowWorker
 from aos.workflows.run_index import RunIndex
+from aos.workflows.run_orders import RunOrders
 from aos.workflows.scheduling.lane_state import LaneLimits
 from aos.workflows.scheduling.scheduler_agent import SchedulerAgent
 from aos.workflows.scheduling.schedules import Schedules
@@ -103,7 +105,7 @@ class AgentOperatingSystem:
         agent_manager: Registers agents, and says how they all are.
         team_runs: Teams at work.
         definitions: The workflows there are.
-        workflows: Their runs.
+        workflows, run_orders: Their runs, and what starts them.
         schedules: The lanes in which work waits for its turn.
         declared_events: The rules and patterns that events are for.
         tasks, directory, artifacts, documents: What business apps and people work with.
@@ -158,7 +160,7 @@ class AgentOperatingSystem:
             RequestAgent(),
         ):
             registry.register(agent)
-        self.declared_events = install_events(registry)
+        self.declared_events = install_events(registry, start=WorkflowStarter(self.definitions.store))
         lane_limits = LaneLimits(**config.scheduler.model_dump())
         registry.register(SchedulerAgent(lane_limits))
         agent_index = AgentIndex(adapters.tables)
@@ -217,6 +219,7 @@ class AgentOperatingSystem:
         self.workflows = Workflows(
             self.kernel, self.definitions.store, run_index, self.people, adapters.clock, adapters.ids
         )
+        self.run_orders = RunOrders(self.workflows, adapters.tables, adapters.clock, adapters.ids)
         self.declarations = Declarations(registry, adapters.tables, adapters.clock, servers=self.mcp_servers.names)
         self.apps = Apps(adapters.tables, config.app_registry)
         self.commands = AgentCommands(self.lifecycle, self.directory, self.declarations, registry)
@@ -307,7 +310,7 @@ class AgentOperatingSystem:
         """Remove what has expired, and repair agents that are stuck; returns how much of each kind."""
         return {
             "repairs": await self.recovery.sweep(),
-            "idempotency_keys": await self.task_index.sweep(),
+            "idempotency_keys": await self.task_index.sweep() + await self.run_orders.keys.sweep(),
             "hosts": await self.heartbeat.sweep(),
             "wakes": await self.alarm.sweep(),
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse
 
@@ -32,6 +32,8 @@ from aos.api.routes import (
     tasks,
     team_runs,
     tools,
+    workflow_runs,
+    workflow_steering,
     workflows,
 )
 
@@ -77,6 +79,16 @@ def create_app(operating_system: AgentOperatingSystem) -> FastAPI:
         system,
     ):
         app.include_router(routes.router, prefix=PREFIX)
+    for run_routes in (workflow_runs, workflow_steering):
+        app.include_router(run_routes.router, prefix=f"{PREFIX}/workflow-runs")
+        app.include_router(
+            run_routes.router,
+            prefix=f"{PREFIX}/workflows/{{name}}/runs",
+            dependencies=[Depends(workflow_runs.expect_workflow)],
+            include_in_schema=False,
+        )
+    app.include_router(workflow_runs.starts, prefix=PREFIX)
+    app.include_router(workflow_steering.events, prefix=PREFIX)
     app.include_router(links.router, prefix="/api")
     for seed_routes in (system.seed_router, mcp.router, mcp_servers.seed_router, apps.router, apps.status_router):
         app.include_router(seed_routes, prefix="/api")

@@ -286,8 +286,18 @@ class Workflows:
                     break
         return told
 
-    async def respond(self, run_id: str, step: str, value: Any, *, by: str) -> None:
+    async def respond(self, run_id: str, step: str, value: Any, *, by: str, wait: float = 0.0) -> bool:
         """Answer a step that waits: for people, by answering its request; for an event, with its data.
+
+        Args:
+            run_id: Of the run.
+            step: Its id, with `[index]` behind it for an item of a map or a round of a loop.
+            value: The answer; true approves and false rejects.
+            by: Who answers.
+            wait: Seconds to wait until a person's answer is known to count or not.
+
+        Returns:
+            Whether the answer is known to count.
 
         Raises:
             NotFound: there is no such run or step.
@@ -298,11 +308,12 @@ class Workflows:
         call = await self._call(run_id, state, step)
         if call is not None and call.kind == "human":
             given = {"approved": value} if isinstance(value, bool) else {"value": value}
-            await self._people.answer(call.to, GivenAnswer.model_validate({"by": by, **given}))
-        elif call is not None and call.kind == "event":
-            await self._post(run_id, RESPOND, {"step": step, "value": value})
-        else:
+            answered = await self._people.answer(call.to, GivenAnswer.model_validate({"by": by, **given}), wait=wait)
+            return answered.accepted
+        if call is None or call.kind != "event":
             raise NotAllowedNow(f"Step {step!r} of run {run_id!r} waits for nobody.", code="step_not_waiting")
+        await self._post(run_id, RESPOND, {"step": step, "value": value})
+        return False
 
     async def _call(self, run_id: str, state: RunState, step: str) -> Call | None:
         id, _, index = step.rstrip("]").partition("[")

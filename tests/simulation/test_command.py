@@ -12,7 +12,7 @@ from aos.testing.simulation.__main__ import main
 def test_a_campaign_shows_what_was_injected_and_checked(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--seeds", str(2 * len(WORKLOADS))]) == 0
     shown = capsys.readouterr().out
-    assert f"{2 * len(WORKLOADS)} runs (2 chain" in shown
+    assert f"{2 * len(WORKLOADS)} runs (2 approvals, 2 chain" in shown
     assert all(trouble.value in shown for trouble in Trouble)
     assert "journals chain and replay to the heads" in shown
     assert "Every promise was kept." in shown

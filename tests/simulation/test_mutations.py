@@ -14,6 +14,11 @@ from aos.kernel.message import Message
 from aos.kernel.steps import StepRows
 from aos.kernel.turn import TAKE_UP_TYPE
 from aos.testing.simulation import WORKLOADS, Report, simulate
+from aos.workflows.human.request_state import RequestState
+from aos.workflows.teams import team_agent
+from aos.workflows.teams.team_agent import TeamAgent
+from aos.workflows.teams.team_state import TeamState
+from aos.workflows.teams.transcript import write
 from tests.simulation import mutations
 
 SEEDS = 40
@@ -88,3 +93,36 @@ def test_mail_that_overtakes_what_was_put_aside_is_found_out(monkeypatch: pytest
     report = first_failure("pauses")
     assert report is not None
     assert any("out of order" in problem for problem in report.problems)
+
+
+def test_a_request_that_takes_an_answer_after_its_end_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ajar(state: RequestState) -> bool:
+        return state.request is not None
+
+    monkeypatch.setattr(RequestState, "is_open", property(ajar))
+    report = first_failure("approvals")
+    assert report is not None
+
+
+def test_a_team_that_leaves_its_own_teams_behind_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    finish = TeamAgent._finish
+
+    async def hasty(agent: TeamAgent, work: Any, *how: Any) -> None:
+        work.state.open.clear()
+        await finish(agent, work, *how)
+
+    monkeypatch.setattr(TeamAgent, "_finish", hasty)
+    report = first_failure("teams")
+    assert report is not None
+    assert any("was not told" in problem for problem in report.problems)
+
+
+def test_a_transcript_with_a_line_written_over_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def careless(turn: Any, state: TeamState, who: str, said: Any) -> None:
+        write(turn, state, who, said)
+        state.lines = min(state.lines, 2)
+
+    monkeypatch.setattr(team_agent, "write", careless)
+    report = first_failure("teams")
+    assert report is not None
+    assert any("it has the lines" in problem for problem in report.problems)

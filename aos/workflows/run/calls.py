@@ -28,7 +28,7 @@ from aos.workflows.messages import (
 )
 from aos.workflows.run.names import Names, results_in
 from aos.workflows.run.parts import OPTION, Part, needs_run
-from aos.workflows.run.run import Run, note
+from aos.workflows.run.run import Run, is_undo, note
 from aos.workflows.run.run_state import Call
 from aos.workflows.run.worker import WorkerCall
 
@@ -130,9 +130,23 @@ def work_for(run: Run, asked: Asked, parameters: dict[str, Any]) -> Work:
         target=str(run.inputs.get("target", "")),
         parameters=parameters,
         inputs=run.inputs,
-        results=results_in(run, asked.place, asked.names),
-        idempotency_key=f"{run.id}:{run.attempt}:{step.id}" + ("" if asked.index is None else f":{asked.index}"),
+        results=_results(run, asked),
+        idempotency_key=f"{run.id}:{run.attempt}:{step.id}" + _which(asked),
     )
+
+
+def _results(run: Run, asked: Asked) -> dict[str, Any]:
+    """Whoever undoes a step gets its own output."""
+    if is_undo(asked.key):
+        id = run.graph.steps[asked.place].id
+        return {id: asked.names["steps"][id]["output"]}
+    return results_in(run, asked.place, asked.names)
+
+
+def _which(asked: Asked) -> str:
+    if is_undo(asked.key):
+        return ":undo"
+    return "" if asked.index is None else f":{asked.index}"
 
 
 async def _tool(run: Run, asked: Asked, serial: int) -> Call:

@@ -64,6 +64,8 @@ class Admission(BaseModel):
         owner: Whose work it is, for those who read the lane.
         suspendable: Whether it takes `workflow.pause` and `workflow.resume`, and so may be put off for urgent work.
         limit: How long it may hold its place; the lane's own where it does not say.
+        answers: Whether it answers `message` when it has ended, as runs, teams and tasks do: then it gives its place
+            back by that, and need not say `schedule.done`.
         tell: The agent that is told where the work was not begun in time, or held its place for too long.
     """
 
@@ -77,6 +79,7 @@ class Admission(BaseModel):
     owner: str | None = Field(default=None, max_length=200)
     suspendable: bool = False
     limit: PositiveDuration | None = None
+    answers: bool = False
     tell: str | None = None
 
     @field_validator("work", "tell")

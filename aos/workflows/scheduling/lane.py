@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from aos.agents import Turn
+from aos.kernel.message import format_time
 from aos.workflows.messages import PAUSE, RESUME
 from aos.workflows.scheduling.admission import CHECK, EXPIRED, FILL, MISSED, URGENT, Admission
 from aos.workflows.scheduling.affinity import Affinity
@@ -154,7 +156,8 @@ class Lane:
         found = await self._turn.rows.page(SUSPENDABLE, before=f"{SUSPENDABLE}{URGENT:02d}", limit=1)
         first = await self._line.first() if found else None
         victim = await record_of(self._turn.rows, found[0][1]["id"]) if found else None
-        if first is None or not first.is_urgent or victim is None:
+        crowded = self._state.suspended >= self._limits.max_running
+        if first is None or not first.is_urgent or victim is None or crowded:
             return
         await self._leave_place(victim)
         victim.status, victim.since = WorkStatus.SUSPENDED, self._turn.now
@@ -177,16 +180,9 @@ class Lane:
             waited = (turn.now - record.admitted_at).total_seconds()
             state.waited_seconds = round(state.waited_seconds + waited, 3)
             turn.record("schedule.started", work=asked.work, priority=record.priority, waited_seconds=waited)
-            turn.send(
-                asked.work,
-                asked.message.type,
-                asked.message.data,
-                priority=record.priority,
-                deadline=asked.deadline,
-                conversation_id=asked.work,
-            )
+            self._open(record)
         record.status, record.since, record.urgent = WorkStatus.RUNNING, turn.now, record.is_urgent
-        record.expires = turn.now + (asked.limit or timedelta(seconds=self._limits.limit_seconds))
+        record.expires = turn.now + self._limit(record)
         state.running += 1
         state.urgent += record.urgent
         turn.rows.put(record.running_key, record.shown())
@@ -194,6 +190,24 @@ class Lane:
             turn.rows.put(record.suspendable_key, {"id": record.id})
         record.keep(turn.rows)
         self._watch(record)
+
+    def _open(self, record: WorkRecord) -> None:
+        """Send a work the message that has it begin."""
+        asked, turn = record.asked, self._turn
+        options: dict[str, Any] = {
+            "priority": record.priority,
+            "deadline": asked.deadline,
+            "conversation_id": asked.work,
+        }
+        if not asked.answers:
+            turn.send(asked.work, asked.message.type, asked.message.data, **options)
+            return
+        limit = self._limit(record)
+        note = {"work": asked.work, "number": record.number, "until": format_time(turn.now + limit)}
+        turn.ask(asked.work, asked.message.type, asked.message.data, note=note, timeout=limit, **options)
+
+    def _limit(self, record: WorkRecord) -> timedelta:
+        return record.asked.limit or timedelta(seconds=self._limits.limit_seconds)
 
     async def _leave_place(self, record: WorkRecord) -> None:
         await self._turn.rows.delete(record.running_key)

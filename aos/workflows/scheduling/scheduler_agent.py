@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from aos.agents import Agent, Turn, on
+from aos.agents import Agent, Turn, on, on_reply
+from aos.kernel.message import parse_time
+from aos.kernel.policy import AgentPolicy
+from aos.kernel.turn import ERROR_TYPE
 from aos.workflows.scheduling.admission import (
     ADMIT,
     CHECK,
@@ -18,7 +21,7 @@ from aos.workflows.scheduling.admission import (
 )
 from aos.workflows.scheduling.lane import Lane
 from aos.workflows.scheduling.lane_state import LaneLimits, LaneState
-from aos.workflows.scheduling.work_record import WorkStatus
+from aos.workflows.scheduling.work_record import WorkRecord, WorkStatus
 
 GONE = "gone"
 """Status of work that is not, or no longer, in the lane."""
@@ -39,6 +42,8 @@ class SchedulerAgent(Agent[LaneState]):
     def __init__(self, limits: LaneLimits | None = None) -> None:
         super().__init__()
         self._limits = limits or LaneLimits()
+        # Questions are open for as long as works run or are suspended, and a limit longer where these never end.
+        self.policy = AgentPolicy(max_pending_requests=max(1_000, 4 * self._limits.max_running))
 
     @on(ADMIT)
     async def admit(self, turn: Turn, state: LaneState, asked: Admission) -> dict[str, Any]:
@@ -51,11 +56,20 @@ class SchedulerAgent(Agent[LaneState]):
         lane, work = self._lane(turn, state), said.work or turn.message.source
         record = await lane.find(work)
         if record is not None:
-            state.finished += 1
-            turn.record("schedule.finished", work=work, since=record.since.isoformat())
-            await lane.end(record)
-            await lane.fill()
+            await self._finish(turn, state, lane, record)
         return {"work": work, "status": GONE}
+
+    @on_reply("*")
+    async def answered(self, turn: Turn, state: LaneState, _: Any) -> None:
+        """Release the place of a work that has ended, however it did."""
+        note = turn.request.note if turn.request is not None else {}
+        if turn.message.type == ERROR_TYPE and turn.now >= parse_time(note["until"]):
+            # It did not answer in time; when its place is taken from it is seen to by `check`.
+            return
+        lane = self._lane(turn, state)
+        record = await lane.find(note["work"])
+        if record is not None and record.number == note["number"]:
+            await self._finish(turn, state, lane, record)
 
     @on(WITHDRAW)
     async def withdraw(self, turn: Turn, state: LaneState, asked: Withdrawal) -> dict[str, Any]:
@@ -81,6 +95,12 @@ class SchedulerAgent(Agent[LaneState]):
     @on(FILL)
     async def fill(self, turn: Turn, state: LaneState, _: Any) -> None:
         await self._lane(turn, state).fill()
+
+    async def _finish(self, turn: Turn, state: LaneState, lane: Lane, record: WorkRecord) -> None:
+        state.finished += 1
+        turn.record("schedule.finished", work=record.asked.work, since=record.since.isoformat())
+        await lane.end(record)
+        await lane.fill()
 
     def _lane(self, turn: Turn, state: LaneState) -> Lane:
         return Lane(turn, state, self._limits)

@@ -15,7 +15,6 @@ from aos.agents import Agent, Turn, on
 from aos.kernel.errors import AlreadyExists, InvalidInput
 from aos.workflows.events.declared_events import DeclaredEvents, EventFile, read_event_file
 from aos.workflows.events.hops import MOST_HOPS, hops_of
-from aos.workflows.events.rule_agent import RuleAgent
 from tests.harness import MemorySystem
 
 
@@ -142,20 +141,18 @@ def test_hops_are_read_from_labels() -> None:
 async def test_workflows_are_started_where_there_are_any(tmp_path: Path) -> None:
     rule = {"name": "r", "trigger_event": "t", "actions": [{"workflow": "ship", "with": {"to": "${{ event.data }}"}}]}
     with pytest.raises(InvalidInput, match="'rule:r' starts workflow 'ship'"):
-        world_of(tmp_path, {"rules": [rule]})
-    (tmp_path / "shop.rules.yaml").unlink()
-
-    async def start(turn: Turn, name: str, inputs: dict[str, Any]) -> None:
-        turn.send("starter", "do", {"workflow": name, **inputs})
-
-    world = MemorySystem(agent("starter"))
-    declared = DeclaredEvents([EventFile.model_validate({"rules": [rule]})], start=start)
-    world.registry.unregister("rule")
-    world.registry.register(RuleAgent(declared))
-    world.registry.subscriptions[:] = [declared.subscribers]
-    await world.system.messages.publish("t", "t", "Vienna")
-    await world.settle()
-    assert await heard(world, "starter") == [{"workflow": "ship", "to": "Vienna"}]
+        DeclaredEvents([EventFile.model_validate({"rules": [rule]})])
+    step = {"id": "pack", "agent": "packer", "message": "do", "with": {"for": "${{ inputs.to }}"}}
+    workflow = {"name": "ship", "inputs": {"to": {"type": "string"}}, "steps": [step]}
+    (tmp_path / "ship.workflow.yaml").write_text(yaml.safe_dump(workflow))
+    world = world_of(tmp_path, {"rules": [rule]}, agent("packer"))
+    for place in ("Vienna", "Graz"):
+        await world.system.messages.publish("t", "t", place)
+    await world.system.messages.publish("t", "t", 7)
+    await world.settle(until=timedelta(seconds=5))
+    assert [data["for"] for data in await heard(world, "packer")] == ["Vienna", "Graz"]
+    [letter], _ = await world.system.kernel.dead_letters.page()
+    assert letter.agent == "rule:r", "7 is no text"
 
 
 ACTION = {"agent": "a", "action": "do"}

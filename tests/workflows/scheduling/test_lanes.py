@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -328,6 +329,46 @@ async def test_an_agent_is_told_where_its_work_stands() -> None:
         await world.system.directory.send("asker", "go", work)
         await world.settle(until=timedelta())
     assert told == [{"work": "job:a", "status": "running"}, {"work": "job:b", "status": "waiting"}]
+
+
+class Answering(Agent[Seen]):
+    """Answers when it is told to."""
+
+    type = "answering"
+    purpose = "Answer at the end"
+    listed = False
+
+    @on("job.begin")
+    async def begin(self, turn: Turn, state: Seen, data: Any) -> None:
+        order.append(turn.agent.partition(":")[2])
+        state.heard.append(json.dumps(turn.hold_reply()))
+
+    @on("job.end")
+    async def end(self, turn: Turn, state: Seen, data: Any) -> None:
+        turn.reply_to_held(json.loads(state.heard[-1]), "done")
+
+
+async def test_work_that_answers_at_its_end_gives_its_place_back_by_that() -> None:
+    world = world_of(max_running=1)
+    world.system.register_agent(Answering())
+    for name in ("a", "b", "c"):
+        await admit(world, name, work=f"answering:{name}", answers=True, limit="10m", suspendable=True)
+    assert order == ["a"]
+    await admit(world, "urgent", priority=10)
+    await admit(world, "never", work="unknown:x", answers=True)
+    await end(world, "urgent")
+    assert order == ["a", "urgent"]
+    for name in ("a", "b"):
+        await world.system.directory.send(f"answering:{name}", "job.end", None)
+        await world.settle(until=timedelta())
+    assert order == ["a", "urgent", "b", "c"]
+    await world.settle(until=timedelta(minutes=9))
+    assert (await world.system.schedules.show())["counts"]["running"] == 1
+    await world.settle(until=timedelta(minutes=2))
+    shown = await world.system.schedules.show()
+    assert shown["counts"]["running"] == 0, "c never answered, and there is no agent that could do the last"
+    assert (shown["statistics"]["expired"], shown["statistics"]["finished"]) == (1, 4)
+    assert await rows(world) == []
 
 
 async def test_an_admission_and_a_release_cost_the_same_however_long_the_line() -> None:

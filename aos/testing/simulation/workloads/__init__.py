@@ -9,9 +9,10 @@ from aos.testing.simulation.workloads.reminders import Reminders
 from aos.testing.simulation.workloads.requests import Requests
 from aos.testing.simulation.workloads.steps import Steps
 from aos.testing.simulation.workloads.strict import Strict
+from aos.testing.simulation.workloads.teams import Teams
 from aos.testing.simulation.workloads.transfers import Transfers
 
 WORKLOADS: dict[str, type[Workload]] = {
     workload.name: workload
-    for workload in (Transfers, Chain, Requests, Reminders, Strict, Steps, Events, Pauses, Approvals)
+    for workload in (Transfers, Chain, Requests, Reminders, Strict, Steps, Events, Pauses, Approvals, Teams)
 }

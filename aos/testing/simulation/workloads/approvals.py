@@ -108,6 +108,8 @@ def _ended_once(state: RequestState, entries: Sequence[JournalEntry], outcomes: 
         yield f"its requester got {outcomes}"
         return
     type_, data = outcomes[0]
+    if type_ == ERROR_TYPE and data["code"] == "delivery_failed":
+        return
     answer = state.answer.model_dump(mode="json") if state.answer is not None else None
     brought = data["details"].get("answer") if type_ == ERROR_TYPE else data
     if answer != brought:
