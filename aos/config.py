@@ -65,6 +65,7 @@ class ApiConfig(_Section):
     Attributes:
         streaming: Answer HTTP through the streaming extension.
         max_body_bytes: Limit of a JSON body.
+        mcp_wait_seconds: How long a call over MCP waits for the agent's answer where the caller does not say.
         public_url: Where people reach the host, as in `https://aos.example.com`; links begin with it.
     """
 
@@ -72,6 +73,7 @@ class ApiConfig(_Section):
     max_body_bytes: int = Field(default=10 * 1024 * 1024, ge=1024)
     max_artifact_bytes: int = Field(default=100 * 1024 * 1024, ge=1024)
     max_wait_seconds: float = Field(default=60.0, ge=0, le=200)
+    mcp_wait_seconds: float = Field(default=20.0, ge=0, le=200)
     public_url: str | None = Field(default=None, pattern=r"^https?://[^\s?#]+$")
 
 

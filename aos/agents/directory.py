@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from aos.agents.agent import Agent
 from aos.agents.agent_index import AgentIndex
+from aos.agents.answers import answer_of
 from aos.agents.context_server import CONTEXT, ContextMCPServer
 from aos.agents.conversations.history import ConversationHistory
 from aos.agents.life import since_of, state_of, waiting_in
@@ -21,6 +22,7 @@ from aos.kernel.journal import JournalEntry, Verification
 from aos.kernel.kernel import Kernel
 from aos.kernel.message import Message
 from aos.kernel.ports import Clock, Ids
+from aos.reliability.waiting import look_until
 
 
 class Directory:
@@ -147,7 +149,8 @@ class Directory:
 
         Returns:
             `outcome` (`applied`, `retried`, `dead`, `ignored`, `held` or `aside`), `version` (the turn that dealt with
-            it) and, where it failed, `error`; None if the agent has not dealt with it, or so long ago that it forgot.
+            it) and, where it failed, `error`; where it was sent with `reply_to="journal:"` also its `answer`, or
+            `answer_pending`. None if the agent has not dealt with it, or so long ago that it forgot.
         """
         head = await self._kernel.heads.read(address)
         message = Message(id=message_id, source=source, type="", time=self._clock.now(), to=address)
@@ -159,7 +162,20 @@ class Directory:
         entry = await self._kernel.journal.entry(address, found)
         records = [r for r in entry.received if (r["message"]["id"], r["message"]["source"]) == (message_id, source)]
         error = {"error": records[-1]["error"]} if "error" in records[-1] else {}
-        return {"outcome": records[-1]["outcome"], "version": found, **error}
+        answer = await answer_of(self._kernel.journal, entry, message_id)
+        return {"outcome": records[-1]["outcome"], "version": found, **answer, **error}
+
+    async def await_outcome(
+        self, address: str, message_id: str, *, seconds: float, source: str = "/api/agents"
+    ) -> dict[str, Any]:
+        """As `outcome`, once the agent has dealt with the message and answered it, or as it is when the time is up.
+
+        `outcome` is then `pending`, `retried`, `held` or `aside`, or `answer_pending` is true.
+        """
+        return await look_until(is_settled, lambda: self._outcome_so_far(address, message_id, source), seconds=seconds)
+
+    async def _outcome_so_far(self, address: str, message_id: str, source: str) -> dict[str, Any]:
+        return await self.outcome(address, message_id, source=source) or {"outcome": "pending"}
 
     def expect(self, address: str) -> Agent[Any]:
         """The behaviour at this address. Raises `UnknownAgentType` (or `InvalidInput`) where nobody takes messages."""
@@ -183,6 +199,11 @@ class Directory:
                 yield address
             if cursor is None:
                 return
+
+
+def is_settled(outcome: Mapping[str, Any]) -> bool:
+    """Whether nothing more will become of a message."""
+    return outcome["outcome"] in ("applied", "dead", "ignored") and "answer_pending" not in outcome
 
 
 def _described(address: str, behaviour: Agent[Any] | None) -> dict[str, Any]:

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from aos.agents.answers import HELD_FACT
 from aos.agents.surroundings import Surroundings
-from aos.kernel.address import agent_type, check_address
-from aos.kernel.outgoing import QUEUE_SCHEME, Outgoing, to_mailbox
+from aos.kernel.address import agent_type
+from aos.kernel.outgoing import IN_JOURNAL
 from aos.kernel.turn import Turn as KernelTurn
 
 if TYPE_CHECKING:
@@ -136,6 +137,8 @@ class Turn(KernelTurn):
         message = self.message
         if message.reply_to is None:
             return None
+        if message.reply_to == IN_JOURNAL:
+            self.record(HELD_FACT, request=message.id)
         return {
             "to": message.reply_to,
             "id": message.id,
@@ -147,18 +150,13 @@ class Turn(KernelTurn):
         """Answer a message of an earlier turn. None, and nothing sent, where no reply was expected."""
         if held is None:
             return None
-        to = str(held["to"])
-        queue = to.removeprefix(QUEUE_SCHEME) if to.startswith(QUEUE_SCHEME) else None
-        answer = self._compose(
+        return self._answer(
+            str(held["to"]),
             type or f"{held['type']}.reply",
             data,
-            to="" if queue else check_address(to),
+            request=str(held["id"]),
             conversation_id=held["conversation"],
-            correlation_id=held["id"],
         )
-        outgoing = Outgoing(queue, answer.to_json()) if queue else to_mailbox(self._scope.inbox, answer)
-        self._effects.outgoing.append(outgoing)
-        return answer.id
 
     def _roster_takers(self, message_type: str) -> list[str]:
         return self._surroundings.expect_roster(agent_type(self.agent)).takers(message_type)

@@ -6,7 +6,6 @@ off goes on behind the last one he saw.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from starlette.responses import Response
 
 from aos.api.access import system_of
 from aos.kernel.errors import InvalidInput
+from aos.reliability.waiting import look_until
 
 if TYPE_CHECKING:
     from aos.kernel.journal import JournalEntry
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 TURN = "turn"
 """The event that ends what a turn had to say."""
-_FIRST_LOOK = 0.05
-_SLOWEST_LOOK = 1.0
 _BEAT = 15.0
 """Seconds of silence after which a stream says that it is still there."""
 _STREAM = 200.0
@@ -139,15 +137,7 @@ def _last(events: Sequence[Event], position: Position) -> str:
 
 async def _first(system: AgentOperatingSystem, address: str, position: Position, wait: float) -> list[Event]:
     """The events behind `position`, waiting for the first of them."""
-    clock = system.adapters.clock
-    until, pause = clock.monotonic() + wait, _FIRST_LOOK
-    while True:
-        events = await _events(system, address, position)
-        left = until - clock.monotonic()
-        if events or left <= 0:
-            return events
-        await asyncio.sleep(min(pause, left))
-        pause = min(pause * 1.5, _SLOWEST_LOOK)
+    return await look_until(bool, lambda: _events(system, address, position), seconds=wait)
 
 
 async def _stream(system: AgentOperatingSystem, address: str, position: Position, ends: Ends) -> AsyncIterator[bytes]:

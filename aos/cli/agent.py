@@ -70,11 +70,12 @@ def send(
         list[str] | None,
         typer.Option("--label", help="What is to be known of the data: `untrusted:web`. May be given several times."),
     ] = None,
+    wait: Annotated[float, typer.Option(min=0, max=200, help="Seconds to wait for the agent's answer.")] = 0,
     url: Url = None,
     key: Key = None,
     as_json: Json = False,
 ) -> None:
-    """Put a message into an agent's mailbox."""
+    """Put a message into an agent's mailbox; with `--wait`, show what the agent answered."""
     try:
         payload: Any = json.loads(data)
     except ValueError as error:
@@ -87,11 +88,20 @@ def send(
         "conversation_id": conversation,
         "labels": labels or [],
     }
-    sent = call(url, key, lambda client: client.post(f"/agents/{address}/messages", body), as_json=as_json)
+    path = f"/agents/{address}/messages"
+    sent = call(url, key, lambda client: client.post(path, body, params={"wait": wait}), as_json=as_json)
     if as_json:
         print_json(sent)
+    elif "error" in sent:
+        fail(CommandFailed(sent["error"]["message"], code=sent["error"]["code"]), as_json=False)
+    elif "answer" in sent:
+        print_json(sent["answer"])
+    elif sent.get("outcome") == "applied" and "answer_pending" not in sent:
+        console.print(f"{sent['agent']} took message {sent['message_id']}, and answered nothing.")
     else:
         console.print(f"Message {sent['message_id']} is in the mailbox of {sent['agent']}.")
+    if "error" in sent:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -64,7 +64,7 @@ def transcript(
     for line in page["lines"]:
         _say(line["who"], line["content"], line["vote"])
     if not page["lines"]:
-        console.print("Nothing was said yet.")
+        console.print("Nothing more was said yet." if after else "Nothing was said yet.")
     if page["after"]:
         console.print(f"More: --after {page['after']}")
 

@@ -52,7 +52,8 @@ class Message:
         conversation_id: The exchange it belongs to, kept by everything that follows from it.
         correlation_id: On a reply, the id of the request.
         causation_id: Id of the message whose handling sent this one.
-        reply_to: Where a reply is expected: an agent's address, or `queue:<name>`.
+        reply_to: Where a reply is expected: an agent's address, `queue:<name>`, or `journal:`
+            for one that is only put on record.
         traceparent: W3C trace context.
         priority: 1 (least) to 10 (most); 5 is usual.
         deadline: After this moment (UTC) it is no longer of use.

@@ -12,6 +12,8 @@ from aos.kernel.message import Message, format_time, parse_time
 from aos.kernel.ports import OutboundMessage
 
 QUEUE_SCHEME = "queue:"
+IN_JOURNAL = "journal:"
+"""As `reply_to`: the answer is only put on record, for a sender without a mailbox who reads it there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from aos.kernel.address import check_address
 from aos.kernel.effects import Effects
 from aos.kernel.errors import AosError, InvalidInput, NotAllowedNow, NotFound
 from aos.kernel.message import Message, check_labels
-from aos.kernel.outgoing import QUEUE_SCHEME, Outgoing, to_mailbox
+from aos.kernel.outgoing import IN_JOURNAL, QUEUE_SCHEME, Outgoing, to_mailbox
 from aos.kernel.ports import BlobStore, Clock
 from aos.kernel.rows import Rows
 from aos.kernel.settings import QuestionTerms
@@ -25,6 +25,7 @@ from aos.kernel.trace import TraceContext
 T = TypeVar("T")
 
 ERROR_TYPE = "aos.error"
+REPLY_FACT = "reply"
 TIMEOUT_TYPE = "aos.timeout"
 RESUME_TYPE = "aos.resume"
 TAKE_UP_TYPE = "aos.take-up"
@@ -228,10 +229,17 @@ class Turn:
         return request_id
 
     def reply(self, data: Any = None, *, type: str | None = None) -> str | None:
-        """Answer the message being handled. Does nothing, and returns None, where no reply is expected."""
-        if self.message.reply_to is None:
+        """Answer the message being handled; the id of the reply. None where none is sent, as nobody expects it."""
+        message = self.message
+        if message.reply_to is None:
             return None
-        return self._reply(type or f"{self.message.type}.reply", data)
+        return self._answer(
+            message.reply_to,
+            type or f"{message.type}.reply",
+            data,
+            request=message.id,
+            conversation_id=message.conversation_id,
+        )
 
     def reply_error(self, error: AosError) -> str | None:
         """Answer with an error: the requester receives an `aos.error` message."""
@@ -363,15 +371,18 @@ class Turn:
         for name, amount in amounts.items():
             self._effects.usage[name] = self._effects.usage.get(name, 0) + amount
 
-    def _reply(self, type_: str, data: Any) -> str:
-        to = self.message.reply_to or ""
+    def _answer(self, to: str, type_: str, data: Any, *, request: str, conversation_id: str | None) -> str | None:
+        """Send the answer to a request, or put it on record where its sender has no mailbox."""
+        if to == IN_JOURNAL:
+            self.record(REPLY_FACT, request=request, type=type_, data=data)
+            return None
         queue = to.removeprefix(QUEUE_SCHEME) if to.startswith(QUEUE_SCHEME) else None
         message = self._compose(
             type_,
             data,
             to="" if queue else check_address(to),
-            conversation_id=self.message.conversation_id,
-            correlation_id=self.message.id,
+            conversation_id=conversation_id,
+            correlation_id=request,
         )
         if queue:
             self._effects.outgoing.append(Outgoing(queue, message.to_json()))

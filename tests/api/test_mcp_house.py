@@ -84,7 +84,7 @@ async def test_every_agent_is_a_tool(world: MemorySystem, path: str, mode: str) 
         assert tools["writer"].input_schema["required"] == ["prompt"]
         named: Any = {"aos/message_id": "m1"}
         posted = await client.call_tool("archivist", {"message": "paper.filed", "data": {"name": "deed"}}, meta=named)
-        assert posted.structured_content == {"agent": "archivist", "message_id": "m1"}
+        assert posted.structured_content == {"agent": "archivist", "message_id": "m1", "outcome": "pending"}
         await client.call_tool("writer", {"prompt": "Hello?"})
         sent = [json.loads(message.body) for message in world.outbox.sent]
         assert [(message["to"], message["type"]) for message in sent] == [

@@ -281,7 +281,8 @@ async def test_a_handler_that_takes_too_long_is_cut_off_and_tried_again() -> Non
             await asyncio.Event().wait()
         turn.state["done"] = True
 
-    world = World(Script("a", run, AgentPolicy(message_timeout=0.01)))
+    # No time at all: whoever waits is cut off at once, and who does not wait is done before it is looked at.
+    world = World(Script("a", run, AgentPolicy(message_timeout=0.0)))
     await world.give(world.message("a"))
     [entry] = await world.kernel.journal.entries("a")
     assert entry.received[0]["error"]["code"] == "timeout_error"
@@ -399,3 +400,24 @@ async def test_an_infrastructure_error_in_a_handler_commits_nothing() -> None:
         await world.give(world.message("a"))
     assert await world.state("a") is None
     assert world.outbox.sent == []
+
+
+async def test_an_answer_for_the_journal_is_put_on_record_and_sent_nowhere() -> None:
+    async def run(turn: Turn) -> None:
+        if turn.message.data == "fail":
+            raise TerminalError("No.")
+        assert turn.reply({"yes": True}) is None
+
+    world = World(Script("a", run))
+    await world.give(world.message("a", id="m-1", reply_to="journal:"))
+    await world.give(world.message("a", data="fail", id="m-2", reply_to="journal:"))
+    answered, failed = await world.kernel.journal.entries("a")
+    assert answered.facts == [
+        {
+            "kind": "reply",
+            "request": "m-1",
+            "type": f"{answered.received[0]['message']['type']}.reply",
+            "data": {"yes": True},
+        }
+    ]
+    assert answered.sent == failed.sent == []

@@ -248,14 +248,14 @@ async def test_one_system_uses_the_agents_of_another(make: Make) -> None:
     from tests.api.test_mcp import Archivist
     from tests.harness import MemorySystem
 
-    other = MemorySystem(Archivist())
+    other = MemorySystem(Archivist(), api={"mcp_wait_seconds": 0})
     async with served(create_app(other.system)) as address:
         servers = make({"house": {"url": f"{address}/api/mcp"}, "one": {"url": f"{address}/api/v1/mcp/archivist"}})
         assert "archivist" in (await servers.get("house").catalogue()).tools
         paper = {"message": "paper.filed", "data": {"name": "deed"}}
         for _ in range(2):
             posted = await servers.get("house").call("archivist", paper, key="k-1")
-            assert posted == {"agent": "archivist", "message_id": "k-1"}
+            assert posted == {"agent": "archivist", "message_id": "k-1", "outcome": "pending"}
         await servers.call("one", "word.said", {"data": "hello"})
         await other.settle()
         for server in servers:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import json
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from aos.api.mcp.schemas import Arguments
 from aos.kernel.errors import AosError, InvalidInput
+from aos.kernel.outgoing import IN_JOURNAL
 
 if TYPE_CHECKING:
     from aos.agents import Agent, ContextMCPServer
@@ -23,9 +23,6 @@ SOURCE = "/api/mcp"
 WAIT = "aos/wait"
 MESSAGE_ID = "aos/message_id"
 TRACE = "traceparent"
-
-_FIRST_LOOK = 0.05
-_SLOWEST_LOOK = 1.0
 
 
 class _Key(BaseModel):
@@ -89,14 +86,15 @@ class AgentTools:
                 answer = await self._read(name, arguments)
         except AosError as error:
             return _result({"error": error.to_json()}, said=error.message, failed=True)
-        return _result(answer)
+        return _result(answer, failed="error" in answer)
 
     async def post(self, key: str, data: Any, meta: Mapping[str, Any], traceparent: str | None) -> types.CallToolResult:
         """Send the agent a message of one of its types. What the caller can mend is told as in `call`."""
         try:
-            return _result(await self._send(key, data, meta, traceparent))
+            answer = await self._send(key, data, meta, traceparent)
         except AosError as error:
             return _result({"error": error.to_json()}, said=error.message, failed=True)
+        return _result(answer, failed="error" in answer)
 
     def _message_tool(self, key: str) -> types.Tool:
         handler = self._handlers[key]
@@ -114,30 +112,17 @@ class AgentTools:
             source=SOURCE,
             message_id=_text(meta, MESSAGE_ID),
             traceparent=_text(meta, TRACE) or traceparent,
+            reply_to=IN_JOURNAL,
         )
-        posted = {"agent": self._address, "message_id": message_id}
-        return posted if seconds is None else posted | await self._watch(message_id, seconds)
+        outcome = await self._system.directory.await_outcome(self._address, message_id, seconds=seconds, source=SOURCE)
+        return {"agent": self._address, "message_id": message_id, **outcome}
 
-    def _patience(self, meta: Mapping[str, Any]) -> float | None:
-        seconds = meta.get(WAIT)
-        if seconds is None:
-            return None
+    def _patience(self, meta: Mapping[str, Any]) -> float:
+        config = self._system.config.api
+        seconds = meta.get(WAIT, config.mcp_wait_seconds)
         if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not seconds >= 0:
             raise InvalidInput(f"`{WAIT}` in `_meta` must be a number of seconds from 0.")
-        return min(float(seconds), self._system.config.api.max_wait_seconds)
-
-    async def _watch(self, message_id: str, seconds: float) -> dict[str, Any]:
-        """Look, more and more rarely, until the agent has dealt with the message or the time is up."""
-        pause, left = _FIRST_LOOK, seconds
-        while True:
-            outcome = await self._system.directory.outcome(self._address, message_id, source=SOURCE)
-            if outcome is not None and outcome["outcome"] not in ("retried", "held", "aside"):
-                return outcome
-            if left <= 0:
-                return outcome or {"outcome": "pending"}
-            await asyncio.sleep(min(pause, left))
-            left -= pause
-            pause = min(pause * 1.5, _SLOWEST_LOOK)
+        return min(float(seconds), config.max_wait_seconds)
 
     async def _read(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
         try:

@@ -8,10 +8,12 @@ from fastapi import APIRouter, Depends, Header, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from aos.agents.directory import is_settled
 from aos.api.access import After, Cursor, Limit, Wait, system_of
 from aos.api.following import follow
 from aos.kernel.address import agent_type
 from aos.kernel.message import MAX_LABELS, check_labels
+from aos.kernel.outgoing import IN_JOURNAL
 
 
 async def known_here(request: Request) -> None:
@@ -140,10 +142,20 @@ async def verification(agent_id: str, request: Request) -> dict[str, Any]:
 
 @router.post("/agents/{agent_id}/messages", status_code=202)
 async def send(
-    agent_id: str, letter: Letter, request: Request, traceparent: Annotated[str | None, Header()] = None
+    agent_id: str,
+    letter: Letter,
+    request: Request,
+    response: Response,
+    wait: Wait = 0,
+    traceparent: Annotated[str | None, Header()] = None,
 ) -> dict[str, Any]:
-    """Put a message into an agent's mailbox."""
-    message_id = await system_of(request).directory.send(
+    """Put a message into an agent's mailbox; with `wait`, answered 200 with what became of it and the agent's answer.
+
+    The answer is here unless `reply_to` names another place for it.
+    """
+    system = system_of(request)
+    seconds = min(wait, system.config.api.max_wait_seconds)
+    message_id = await system.directory.send(
         agent_id,
         letter.type,
         letter.data,
@@ -151,10 +163,16 @@ async def send(
         traceparent=traceparent,
         conversation_id=letter.conversation_id,
         priority=letter.priority,
-        reply_to=letter.reply_to,
+        reply_to=letter.reply_to or (IN_JOURNAL if seconds else None),
         labels=check_labels(letter.labels),
     )
-    return {"message_id": message_id, "agent": agent_id}
+    sent = {"message_id": message_id, "agent": agent_id}
+    if not seconds:
+        return sent
+    outcome = await system.directory.await_outcome(agent_id, message_id, seconds=seconds)
+    if is_settled(outcome):
+        response.status_code = 200
+    return {**sent, **outcome}
 
 
 @router.get("/audit/verification", tags=["audit"])

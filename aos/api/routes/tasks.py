@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request, Response
@@ -10,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from aos.api.access import After, Cursor, Limit, Wait, system_of
 from aos.api.following import follow
+from aos.reliability.waiting import look_until
 from aos.workflows.tasks.task_agent import TYPE
 from aos.workflows.tasks.task_request import TaskRequest
 from aos.workflows.tasks.task_state import TaskStatus
@@ -23,10 +23,6 @@ class Why(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     reason: str = Field(default="", max_length=1_000)
-
-
-_FIRST_LOOK = 0.05
-_SLOWEST_LOOK = 1.0
 
 
 @router.post("/tasks", status_code=202)
@@ -149,15 +145,8 @@ def _reason(why: Why | None, otherwise: str) -> str:
 
 
 async def _watch(request: Request, task_id: str, seconds: float) -> dict[str, Any]:
-    """Look at the task, more and more rarely, until it has ended or the time is up."""
-    system = system_of(request)
-    clock = system.adapters.clock
-    until = clock.monotonic() + seconds
-    pause = _FIRST_LOOK
-    while True:
-        task = await system.tasks.detail(task_id)
-        left = until - clock.monotonic()
-        if TaskStatus(task["status"]).is_final or left <= 0:
-            return task
-        await asyncio.sleep(min(pause, left))
-        pause = min(pause * 1.5, _SLOWEST_LOOK)
+    """The task when it has ended, or as it is when the time is up."""
+    tasks = system_of(request).tasks
+    return await look_until(
+        lambda task: TaskStatus(task["status"]).is_final, lambda: tasks.detail(task_id), seconds=seconds
+    )

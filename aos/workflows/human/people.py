@@ -5,7 +5,6 @@ Requests and the questions that messages wait for are one inbox: both are listed
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -39,8 +38,6 @@ LINK_TIME = timedelta(days=7)
 MOST_LINK_TIME = timedelta(days=90)
 _REQUESTS, _QUESTIONS = "r", "q"
 """Begin the cursors of the two parts of the inbox."""
-_FIRST_LOOK = 0.05
-_SLOWEST_LOOK = 1.0
 _REFUSALS: dict[str, type[AosError]] = {
     error.code: error for error in (ActionChanged, AnswerInvalid, PermissionDenied, RequestClosed)
 }
@@ -235,23 +232,16 @@ class People:
         )
 
     async def _wait(self, agent: str, message_id: str, source: str, seconds: float) -> bool:
-        """Look, more and more rarely, what became of an answer, until it is known or the time is up.
+        """Whether it became known in time what became of an answer.
 
         Raises:
             AosError: it was refused.
         """
-        until = self._clock.monotonic() + seconds
-        pause = _FIRST_LOOK
-        while True:
-            outcome = await self._directory.outcome(agent, message_id, source=source)
-            if outcome is not None and outcome["outcome"] in ("applied", "dead"):
-                await self._check_refused(agent, message_id, outcome)
-                return True
-            left = until - self._clock.monotonic()
-            if left <= 0:
-                return False
-            await asyncio.sleep(min(pause, left))
-            pause = min(pause * 1.5, _SLOWEST_LOOK)
+        outcome = await self._directory.await_outcome(agent, message_id, seconds=seconds, source=source)
+        if outcome["outcome"] not in ("applied", "dead"):
+            return False
+        await self._check_refused(agent, message_id, outcome)
+        return True
 
     async def _check_refused(self, agent: str, message_id: str, outcome: dict[str, Any]) -> None:
         if "error" in outcome:
