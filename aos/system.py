@@ -60,9 +60,10 @@ from aos.workflows.run_orders import RunOrders
 from aos.workflows.scheduling.lane_state import LaneLimits
 from aos.workflows.scheduling.scheduler_agent import SchedulerAgent
 from aos.workflows.scheduling.schedules import Schedules
-from aos.workflows.task_agent import TaskAgent
-from aos.workflows.task_index import TaskIndex
-from aos.workflows.tasks import Tasks
+from aos.workflows.tasks.execution_choice import ExecutionChoice
+from aos.workflows.tasks.task_agent import TaskAgent
+from aos.workflows.tasks.task_index import TaskIndex
+from aos.workflows.tasks.tasks import Tasks
 from aos.workflows.teams.declared_teams import DeclaredTeams, read_teams
 from aos.workflows.teams.team_agent import TeamAgent
 from aos.workflows.teams.team_index import TeamIndex
@@ -149,7 +150,7 @@ class AgentOperatingSystem:
         callbacks = config.callbacks
         self.webhooks = Webhooks(Egress.to(callbacks.hosts, allow_private=callbacks.allow_private), callbacks.key)
         for agent in (
-            TaskAgent(registry.task_type),
+            TaskAgent(),
             TeamAgent(declared_teams.find),
             TeamVoice(),
             RunAgent(self.definitions.store),
@@ -193,10 +194,11 @@ class AgentOperatingSystem:
         registry.surroundings.house = House(self.kernel, adapters.clock, adapters.ids)
         self.artifacts = Artifacts(adapters.blobs)
         self.documents = Documents(adapters.blobs, adapters.clock)
-        self.tasks = Tasks(self.kernel, self.task_index, registry, adapters.clock, adapters.ids)
         self.team_runs = TeamRuns(self.kernel, declared_teams, team_index, adapters.clock, adapters.ids)
         self.schedules = Schedules(self.kernel, lane_limits, adapters.clock, adapters.ids)
         self.directory = Directory(self.kernel, registry, agent_index, adapters.clock, adapters.ids)
+        choice = ExecutionChoice(registry, self.directory, self.definitions.store, lambda: self.mcp_servers)
+        self.tasks = Tasks(self.kernel, self.task_index, choice, self.webhooks, adapters.clock, adapters.ids)
         teams = Teams(adapters.tables, self.kernel.settings.orders_table, declared_teams.members)
         self.lifecycle = Lifecycle(self.kernel, self.directory, agent_index, teams, adapters.clock)
         self.health = Health(self.kernel, self.directory, adapters.tables, adapters.blobs, adapters.clock)
@@ -256,6 +258,11 @@ class AgentOperatingSystem:
     def unregister_agent(self, agent_type: str) -> bool:
         """Take an agent type out of this process; its agents keep their state."""
         return self.registry.unregister(agent_type)
+
+    @property
+    def agent_ids(self) -> list[str]:
+        """Ids of the agents that take messages in this process, in alphabetical order."""
+        return sorted(agent.type for agent in self.registry if agent.listed)
 
     async def get_agent(self, address: str) -> dict[str, Any]:
         """One agent with its state. Raises `NotFound`."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from aos.agents import Agent, AgentRegistry, TaskType
+from aos.agents import Agent, AgentRegistry
 from aos.config import AOSConfig
 from aos.kernel.address import agent_type
 from aos.kernel.kernel import Delivery
@@ -15,6 +15,7 @@ from aos.kernel.message import Message
 from aos.llm.installed import InstalledModels
 from aos.system import Adapters, AgentOperatingSystem
 from aos.testing import MemoryBlobStore, MemoryTableStore, SeededIds, VirtualClock
+from aos.workflows.definition.workflow import Workflow
 from tests.kernel.world import Outbox
 
 
@@ -24,7 +25,7 @@ class MemorySystem:
     def __init__(
         self,
         *agents: Agent[Any],
-        task_types: tuple[TaskType, ...] = (),
+        workflows: Sequence[Workflow] = (),
         models: InstalledModels | None = None,
         folders: Sequence[str] = (),
         secrets: Mapping[str, str] | None = None,
@@ -38,7 +39,7 @@ class MemorySystem:
         self.secrets = dict(secrets or {})
         # `settle` goes on until there is nothing left to come, which would be the end of every question.
         self.config = AOSConfig.load(environment="test", **{"questions": {"seconds": 0}, **config})
-        self.registry = AgentRegistry(agents, task_types)
+        self.registry = AgentRegistry(agents)
         self.registry.folders = tuple(folders)
         self.system = AgentOperatingSystem(
             self.config,
@@ -56,6 +57,7 @@ class MemorySystem:
             models,
             secrets=self._secret,
         )
+        self.system.definitions.store.packaged.update({workflow.name: workflow for workflow in workflows})
         self._delivered = 0
         self._waiting: list[Any] = []
 
@@ -77,6 +79,16 @@ class MemorySystem:
                 self.clock.advance((first.scheduled_at - self.clock.now()).total_seconds())
             await self._deliver(first)
         raise AssertionError("messages never stopped")
+
+    async def settle_some(self, deliveries: int) -> None:
+        """Deliver so many of the messages that are due now."""
+        for _ in range(deliveries):
+            self._waiting += self.outbox.sent[self._delivered :]
+            self._delivered = len(self.outbox.sent)
+            now = self.clock.now()
+            first = next(m for m in self._waiting if (m.scheduled_at or now) <= now and self._is_ours(m.entity))
+            self._waiting.remove(first)
+            await self._deliver(first)
 
     def sent_to(self, entity: str) -> list[dict[str, Any]]:
         """Bodies of the messages for a queue outside."""

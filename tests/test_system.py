@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.fixture
 def world() -> MemorySystem:
-    return MemorySystem(Counter(), Left(), Right(), Boss(), task_types=(WORK,))
+    return MemorySystem(Counter(), Left(), Right(), Boss(), workflows=(WORK,))
 
 
 async def test_the_system_is_started_used_and_stopped_under_its_known_names(world: MemorySystem) -> None:

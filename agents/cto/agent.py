@@ -9,11 +9,10 @@ from pydantic import BaseModel, Field
 from agents.cto.judgement import Judgement, judge
 from agents.cto.weighing import decide
 from agents.review.messages import Changes, Examined, Verdict
-from agents.review.task import VERDICT
 from aos.agents import LeadershipAgent, Turn, on
+from aos.agents.work import WORK, Work
 from aos.governance.decision import Decision, as_record
 from aos.storage.artifacts import Artifacts
-from aos.workflows.task_agent import Work
 
 MAX_TARGETS = 100
 
@@ -40,7 +39,7 @@ class ChiefTechnologyOfficer(LeadershipAgent[CtoState]):
     purpose = "Keep what the company builds secure, maintainable and understandable, and getting better"
     capabilities = ("decision", "code review", "technology")
 
-    @on(VERDICT)
+    @on(WORK)
     async def weigh(self, turn: Turn, state: CtoState, work: Work) -> Verdict:
         """Weigh the examiners' results, decide, and write the report."""
         reviews = {name: Examined.model_validate(result) for name, result in work.results.items()}

@@ -8,7 +8,7 @@ from aos.tools.review.finding import Domain
 
 
 class SourceParameters(BaseModel):
-    """What a review task needs to know. `source` is the id of the artifact that holds the packed code base."""
+    """What an examiner needs to know. `source` is the id of the artifact that holds the packed code base."""
 
     source: str = Field(description="artifact id of the packed source tree")
 

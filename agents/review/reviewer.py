@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import BaseModel, Field
 
 from agents.review.messages import Changes, Examined, SourceParameters
-from agents.review.task import REQUEST
 from aos.agents import Agent, Turn, on
+from aos.agents.work import WORK, Work
 from aos.kernel.ports import BlobStore
 from aos.storage.artifacts import Artifacts
 from aos.tools.review.finding import Domain, compare
-from aos.workflows.task_agent import Work
 
 if TYPE_CHECKING:
     from aos.tools.review.examine import Examination
@@ -41,7 +40,7 @@ class Reviewer(Agent[ReviewerState]):
 
     domain: ClassVar[Domain]
 
-    @on(REQUEST)
+    @on(WORK)
     async def review(self, turn: Turn, state: ReviewerState, work: Work) -> Examined:
         """Examine the packed code base that the task brought."""
         source = SourceParameters.model_validate(work.parameters).source

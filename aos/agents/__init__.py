@@ -9,7 +9,6 @@ from aos.agents.migration import migrates
 from aos.agents.perpetual_agent import PerpetualAgent
 from aos.agents.purpose_driven_agent import PurposeDrivenAgent
 from aos.agents.registry import AgentRegistry, discover
-from aos.agents.task_type import TaskType
 from aos.agents.turn import Turn
 from aos.agents.wake import Wake
 from aos.kernel.policy import AgentPolicy, RetryPolicy
@@ -25,7 +24,6 @@ __all__ = [
     "PerpetualAgent",
     "PurposeDrivenAgent",
     "RetryPolicy",
-    "TaskType",
     "Turn",
     "Wake",
     "discover",

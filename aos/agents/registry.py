@@ -1,4 +1,4 @@
-"""The registry: which agent types and task types there are, found in the `agents` folder or registered by hand."""
+"""The registry: which agent types there are, found in the `agents` folder or registered by hand."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from typing import Any
 
 from aos.agents.agent import Agent
 from aos.agents.surroundings import Surroundings
-from aos.agents.task_type import TaskType
 from aos.agents.topics import best
 from aos.kernel.address import check_address
-from aos.kernel.errors import AlreadyExists, NotFound, SettingInvalid
+from aos.kernel.errors import AlreadyExists, SettingInvalid
 from aos.kernel.message import Message
 
 ENTRY_POINTS = "aos.agents"
@@ -31,17 +30,14 @@ class AgentRegistry:
         subscriptions: Each gives the agents of types of many, such as `pattern:<name>`, that an event is for.
     """
 
-    def __init__(self, agents: Iterable[Agent[Any]] = (), task_types: Iterable[TaskType] = ()) -> None:
+    def __init__(self, agents: Iterable[Agent[Any]] = ()) -> None:
         self.surroundings = Surroundings(self)
         self.folders: tuple[str, ...] = ()
         self.subscriptions: list[Callable[[Message], Iterable[str]]] = []
         self._agents: dict[str, Agent[Any]] = {}
         self._declared: dict[str, Agent[Any]] = {}
-        self._task_types: dict[str, TaskType] = {}
         for agent in agents:
             self.register(agent)
-        for task_type in task_types:
-            self.register_task_type(task_type)
 
     def __iter__(self) -> Iterator[Agent[Any]]:
         return iter([*self._agents.values(), *self._declared.values()])
@@ -96,26 +92,9 @@ class AgentRegistry:
         listed = [agent.type for agent in self if agent.listed and best(agent.topics | agent.fact_topics, topic)]
         return [*listed, *(address for subscription in self.subscriptions for address in subscription(event))]
 
-    def register_task_type(self, task_type: TaskType) -> None:
-        if task_type.name in self._task_types:
-            raise AlreadyExists(f"Task type {task_type.name!r} is registered already. Choose another name.")
-        self._task_types[task_type.name] = task_type
-
-    def task_type(self, name: str) -> TaskType:
-        """A task type. Raises `NotFound`, naming those there are."""
-        found = self._task_types.get(name)
-        if found is None:
-            known = ", ".join(sorted(self._task_types)) or "none"
-            raise NotFound(f"There is no task type {name!r}. There are: {known}.", code="unknown_task_type")
-        return found
-
-    @property
-    def task_types(self) -> list[TaskType]:
-        return list(self._task_types.values())
-
 
 def discover(package: ModuleType, registry: AgentRegistry) -> None:
-    """Register what the sub-packages of a package offer: `AGENT` (or `AGENTS`), `TASK_TYPE` and `TOOLS`.
+    """Register what the sub-packages of a package offer: `AGENT` (or `AGENTS`) and `TOOLS`.
 
     Raises:
         SettingInvalid: a sub-package cannot be imported; the message names it.
@@ -155,7 +134,5 @@ def _register_all(module: ModuleType, registry: AgentRegistry) -> None:
     single = [module.AGENT] if hasattr(module, "AGENT") else []
     for agent in [*single, *getattr(module, "AGENTS", ())]:
         registry.register(agent())
-    if hasattr(module, "TASK_TYPE"):
-        registry.register_task_type(module.TASK_TYPE)
     for tool in getattr(module, "TOOLS", ()):
         registry.surroundings.tools.register(tool)

@@ -105,6 +105,26 @@ def send(
 
 
 @app.command()
+def command(
+    order: Annotated[str, typer.Argument(help="start, stop, restart or reload_registry.")],
+    address: Annotated[str | None, typer.Argument(help="The agent's address; `reload_registry` needs none.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Is put on record.")] = None,
+    url: Url = None,
+    key: Key = None,
+    as_json: Json = False,
+) -> None:
+    """Give a command in the words of other systems: start, stop, restart, or look up the declared agents anew."""
+    body = {"command": order, "agent_id": address, "params": {"reason": reason} if reason else {}}
+    done = call(url, key, lambda client: client.post("/agent-commands", body), as_json=as_json)
+    if as_json:
+        print_json(done)
+    elif done["agent_id"] is None:
+        console.print(f"The agents there are now: {', '.join(done['agents']) or 'none'}.", soft_wrap=True)
+    else:
+        console.print(f"Agent {done['agent_id']} is {done['status']}.")
+
+
+@app.command()
 def journal(
     address: Address,
     after: Annotated[int, typer.Option(min=0, help="Entries above this version.")] = 0,

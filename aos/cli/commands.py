@@ -11,6 +11,7 @@ from aos import __version__
 from aos.cli import (
     agent,
     audit,
+    business_app,
     configuration,
     deadletter,
     lifecycle,
@@ -42,6 +43,7 @@ app.add_typer(schedule.app, name="schedule")
 app.add_typer(workflow.app, name="workflow")
 app.add_typer(request.app, name="request")
 app.add_typer(mcp.app, name="mcp")
+app.add_typer(business_app.app, name="app")
 app.add_typer(deadletter.app, name="deadletter")
 app.add_typer(audit.app, name="audit")
 app.add_typer(configuration.app, name="config")

@@ -16,17 +16,25 @@ from aos.cli.watch import TaskWatch
 
 app = typer.Typer(help="Submit tasks, watch them, see what came of them, cancel them.", no_args_is_help=True)
 
+Reason = Annotated[str, typer.Option("--reason", help="Why; shown with the task.")]
 TaskId = Annotated[str, typer.Argument(help="The task's id; `aos task list` shows it.")]
 
 
 @app.command()
 def submit(
-    task_type: Annotated[str, typer.Argument(help="The kind of task: code_review.")],
+    task_type: Annotated[
+        str, typer.Argument(help="The kind of task: a workflow (code_review), or what agents can do.")
+    ],
     target: Annotated[str, typer.Argument(help="What it is about. A folder is packed and uploaded.")],
     title: Annotated[str | None, typer.Option(help="One line.")] = None,
     parameters: Annotated[str, typer.Option(help="Further parameters as a JSON object.")] = "{}",
     priority: Annotated[int, typer.Option(min=1, max=10)] = 5,
     idempotency_key: Annotated[str | None, typer.Option(help="The same key gives the same task.")] = None,
+    workflow: Annotated[str | None, typer.Option(help="Done by this workflow: `name`, or `name@version`.")] = None,
+    agent: Annotated[list[str] | None, typer.Option(help="Done by this agent; may be given several times.")] = None,
+    callback: Annotated[str | None, typer.Option(help="Where its end is told.")] = None,
+    budget: Annotated[float | None, typer.Option(help="US dollars it may cost.")] = None,
+    hold: Annotated[bool, typer.Option(help="Do not begin before `aos task execute`.")] = False,
     watch: Annotated[bool, typer.Option(help="Follow the task to its end.")] = False,
     url: Url = None,
     key: Key = None,
@@ -48,7 +56,10 @@ def submit(
             "target": target,
             "parameters": given,
             "priority": priority,
+            "auto_execute": not hold,
         }
+        stated = {"workflow": workflow, "agents": agent, "callback_url": callback, "budget": budget}
+        request |= {name: value for name, value in stated.items() if value is not None}
         if folder is not None:
             request["target"] = str(folder)
             request["parameters"] = {"source": await pack_target(client, folder), **given}
@@ -107,13 +118,44 @@ def show(task_id: TaskId, url: Url = None, key: Key = None, as_json: Json = Fals
 
 
 @app.command()
-def cancel(task_id: TaskId, url: Url = None, key: Key = None, as_json: Json = False) -> None:
-    """Ask a task to stop."""
-    answer = call(url, key, lambda client: client.post(f"/tasks/{task_id}/cancel"), as_json=as_json)
+def execute(task_id: TaskId, url: Url = None, key: Key = None, as_json: Json = False) -> None:
+    """Begin a task that was submitted with --hold."""
+    _order("execute", "was begun", task_id, "", url, key, as_json=as_json)
+
+
+@app.command()
+def cancel(task_id: TaskId, reason: Reason = "", url: Url = None, key: Key = None, as_json: Json = False) -> None:
+    """Ask a task to stop, and all that works on it."""
+    _order("cancel", "was asked to stop", task_id, reason, url, key, as_json=as_json)
+
+
+@app.command()
+def pause(task_id: TaskId, reason: Reason = "", url: Url = None, key: Key = None, as_json: Json = False) -> None:
+    """Ask a task to begin nothing new."""
+    _order("pause", "was asked to pause", task_id, reason, url, key, as_json=as_json)
+
+
+@app.command()
+def resume(task_id: TaskId, reason: Reason = "", url: Url = None, key: Key = None, as_json: Json = False) -> None:
+    """Ask a paused task to go on."""
+    _order("resume", "was asked to go on", task_id, reason, url, key, as_json=as_json)
+
+
+@app.command()
+def rerun(task_id: TaskId, reason: Reason = "", url: Url = None, key: Key = None, as_json: Json = False) -> None:
+    """Do a task again that has ended."""
+    _order("rerun", "is done again", task_id, reason, url, key, as_json=as_json)
+
+
+def _order(
+    order: str, said: str, task_id: str, reason: str, url: str | None, key: str | None, *, as_json: bool
+) -> None:
+    body = {"reason": reason} if reason else None
+    answer = call(url, key, lambda client: client.post(f"/tasks/{task_id}/{order}", body), as_json=as_json)
     if as_json:
         print_json(answer)
     else:
-        console.print(f"Task {task_id} was asked to stop.")
+        console.print(f"Task {task_id} {said}.")
 
 
 async def _ended(client: Client, task_id: str) -> dict[str, Any]:

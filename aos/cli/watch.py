@@ -54,7 +54,9 @@ class TaskWatch:
 
     async def _print_news(self, task: dict[str, Any]) -> None:
         entries: list[dict[str, Any]] = []
-        for agent in [self._task, *(part["agent"] for part in task.get("participants", []))]:
+        run = [f"workflow:{task['run_id']}"] if task.get("run_id") else []
+        agents = [part["agent"] for part in task.get("participants", []) if part["agent"]]
+        for agent in dict.fromkeys([self._task, *run, *agents]):
             entries += await self._new_entries(agent)
         for entry in sorted(entries, key=lambda item: item["time"]):
             self.turns += 1
@@ -98,12 +100,13 @@ class TaskWatch:
 
 
 def _progress(task: dict[str, Any]) -> str:
-    working = [part["agent"] for part in task.get("participants", []) if part["status"] == "running"]
+    working = [part["agent"] or part["step"] for part in task.get("participants", []) if part["status"] == "running"]
     return f"{task['progress']:.0%} done" + (f"; at work: {', '.join(working)}" if working else "")
 
 
 def _short(address: str) -> str:
-    return "task" if address.startswith("task:") else address
+    kind, _, _ = address.partition(":")
+    return kind if kind in ("task", "workflow") else address
 
 
 def _clock(time: str) -> str:

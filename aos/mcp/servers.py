@@ -65,6 +65,11 @@ class McpServers:
     def names(self) -> frozenset[str]:
         return frozenset(self._servers)
 
+    @property
+    def enabled(self) -> list[str]:
+        """Names of those that take part, in alphabetical order."""
+        return sorted(name for name, server in self._servers.items() if server.config.enabled)
+
     def get(self, name: str) -> McpServer:
         """A server. Raises `UnknownServer`, naming those there are."""
         found = self._servers.get(name)

@@ -12,7 +12,7 @@ from aos.messaging.app_agent import PRIORITIES
 from aos.messaging.contract import AOSMessage, MessageType
 from aos.workflows.run_orders import RunOrder, RunOrders
 from aos.workflows.status import RunStatus
-from aos.workflows.tasks import Tasks
+from aos.workflows.tasks.tasks import Tasks
 from aos.workflows.workflows import Workflows
 
 Reply = tuple[str, dict[str, Any]]

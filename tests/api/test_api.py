@@ -17,7 +17,7 @@ from tests.workflows.test_tasks import WORK, Boss, Left, Right
 
 @pytest.fixture
 def world() -> MemorySystem:
-    return MemorySystem(Left(), Right(), Boss(), Counter(), task_types=(WORK,), api={"max_body_bytes": 2_000})
+    return MemorySystem(Left(), Right(), Boss(), Counter(), workflows=(WORK,), api={"max_body_bytes": 2_000})
 
 
 @pytest.fixture
@@ -167,7 +167,7 @@ async def test_the_audit_is_verified_over_all_agents(world: MemorySystem, api: h
     await api.post("/api/v1/tasks", json=TASK)
     await world.settle()
     found = (await api.get("/api/v1/audit/verification")).json()
-    assert (found["agents"], found["intact"], found["problems"]) == (4, True, [])
+    assert (found["agents"], found["intact"], found["problems"]) == (5, True, [])
     one = (await api.get("/api/v1/agents/boss/verification")).json()
     assert (one["entries"], one["intact"]) == (1, True)
 
@@ -176,7 +176,12 @@ async def test_health_looks_and_says_what_is_wrong(world: MemorySystem, api: htt
     healthy = await api.get("/api/v1/health")
     assert healthy.status_code == 200
     assert healthy.json()["services"] == {"tables": "healthy", "blobs": "healthy", "bus": "healthy"}
-    assert (await api.get("/api/health")).json()["service"] == "AgentOperatingSystem"
+    seed = (await api.get("/api/health")).json()
+    assert seed["service"] == "AgentOperatingSystem"
+    detailed = (await api.get("/api/v1/health/detailed")).json()
+    assert "agent_ids" not in seed  # whoever has no key learns no names
+    assert seed["active_agents"] == detailed["active_agents"] == len(detailed["agent_ids"]) > 0
+    assert (seed["active_servers"], detailed["server_ids"]) == (0, [])
     assert (await api.get("/api/v1/ready")).json()["status"] == "ready"
     world.broken["bus"] = BusUnavailable("Down; AccountKey=abcdef")
     assert (await api.get("/api/v1/health")).status_code == 503
@@ -252,7 +257,7 @@ async def test_metrics_count_tasks_and_agents(world: MemorySystem, api: httpx.As
     assert (active["active_tasks"], active["total_tasks"], active["active_agents"]) == (1, 1, 0)
     await world.settle()
     metrics = (await api.get("/api/v1/system/metrics")).json()
-    assert (metrics["active_tasks"], metrics["completed_tasks"], metrics["active_agents"]) == (0, 1, 4)
+    assert (metrics["active_tasks"], metrics["completed_tasks"], metrics["active_agents"]) == (0, 1, 5)
     assert metrics["memory_usage_bytes"] > 0
     assert 0 <= metrics["memory_usage_percent"] <= 100
     assert metrics["usage"]["table_operations"] > 0

@@ -20,7 +20,7 @@ REGISTRY = Path(__file__).parent.parent.parent / "config" / "example_app_registr
 
 @pytest.fixture
 def world() -> MemorySystem:
-    return MemorySystem(Counter(), Boss(), task_types=(WORK,), app_registry=str(REGISTRY))
+    return MemorySystem(Counter(), Boss(), workflows=(WORK,), app_registry=str(REGISTRY))
 
 
 @asynccontextmanager
@@ -56,7 +56,7 @@ async def test_apps_register_are_found_and_go(world: MemorySystem, prefix: str) 
 @pytest.mark.parametrize(
     ("new", "code"),
     [
-        ({"app_name": "Shop", "workflows": ["unheard_of"]}, "unknown_task_type"),
+        ({"app_name": "Shop", "workflows": ["unheard_of"]}, "unknown_workflow"),
         ({"app_name": "Mcp Servers"}, "already_exists"),
         ({"app_name": "Shop", "app_id": "Not An Id"}, "validation_error"),
     ],

@@ -53,7 +53,7 @@ def parse(body: str) -> list[tuple[str, str, Any]]:
 
 @pytest.fixture
 def world() -> MemorySystem:
-    return MemorySystem(Diarist(), Left(), Right(), Boss(), task_types=(WORK,))
+    return MemorySystem(Diarist(), Left(), Right(), Boss(), workflows=(WORK,))
 
 
 async def test_events_are_given_once_each_however_one_goes_on(world: MemorySystem) -> None:
@@ -95,7 +95,7 @@ async def test_a_reader_of_streams_goes_on_behind_the_last_event_it_has(world: M
 
 
 async def test_a_stream_of_a_task_ends_with_the_task() -> None:
-    world = MemorySystem(Left(), Right(), Boss(), task_types=(WORK,), api={"streaming": True})
+    world = MemorySystem(Left(), Right(), Boss(), workflows=(WORK,), api={"streaming": True})
     async with connect(world) as api:
         task = (await api.post("/tasks", json={"task_type": "work", "title": "t", "target": "here"})).json()
         await world.settle()

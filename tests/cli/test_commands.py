@@ -45,7 +45,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Terminal:
     monkeypatch.chdir(tmp_path)
     for name in ("AOS_URL", "AOS_KEY"):
         monkeypatch.delenv(name, raising=False)
-    world = MemorySystem(Counter(), Left(), Right(), Boss(), task_types=(WORK,))
+    world = MemorySystem(Counter(), Left(), Right(), Boss(), workflows=(WORK,))
 
     @asynccontextmanager
     async def connect(endpoint: Endpoint) -> AsyncIterator[Client]:
@@ -91,7 +91,7 @@ def test_tasks_are_submitted_listed_shown_and_cancelled(terminal: Terminal) -> N
     assert "was asked to stop" in terminal("task", "cancel", str(task["id"])).stdout
     watched = terminal("task", "watch", str(task["id"]))
     assert "task.submitted from you" in watched.stdout
-    assert "work.do from task" in watched.stdout
+    assert "work.do from workflow" in watched.stdout
 
 
 def test_a_folder_is_packed_and_uploaded(terminal: Terminal, tmp_path: Path) -> None:

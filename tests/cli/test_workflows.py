@@ -27,7 +27,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_a_workflow_is_checked_kept_listed_shown_and_drawn(terminal: Terminal, file: Path) -> None:
-    assert "There are no workflows" in terminal("workflow", "list").stdout
+    assert "application" in terminal("workflow", "list").stdout
     assert "Nothing is wrong with twice" in terminal("workflow", "check", str(file)).stdout
     assert "is version number 1" in terminal("workflow", "put", str(file), "--by", "anna").stdout
     assert "was the latest already" in terminal("workflow", "put", str(file)).stdout

@@ -43,7 +43,7 @@ class Oracle(Agent[NoState]):
 
 @pytest.fixture
 def world() -> MemorySystem:
-    return MemorySystem(Oracle(), Counter(), Left(), Right(), Boss(), task_types=(WORK,))
+    return MemorySystem(Oracle(), Counter(), Left(), Right(), Boss(), workflows=(WORK,))
 
 
 def request(world: MemorySystem, message_type: str, payload: dict[str, Any] | None = None, **header: Any) -> bytes:

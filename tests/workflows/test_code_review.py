@@ -9,7 +9,7 @@ from aos.agents import discover
 from aos.llm.installed import InstalledModels
 from aos.testing.models import ModelServer, Say
 from aos.tools.review.archive import pack
-from aos.workflows.task_state import TaskRequest
+from aos.workflows.tasks.task_request import TaskRequest
 from tests.harness import MemorySystem
 
 KEY = "canary-key"
@@ -20,7 +20,7 @@ DANGEROUS = '"""Runs what it is told."""\n\nimport os\n\n\ndef run(text):\n    r
 def system(models: InstalledModels | None = None) -> MemorySystem:
     import agents
 
-    world = MemorySystem(models=models)
+    world = MemorySystem(models=models, folders=list(agents.__path__))
     discover(agents, world.registry)
     return world
 

@@ -8,14 +8,25 @@ from typing import Any
 
 import pytest
 
-from aos.agents import Agent, NoState, TaskType, Turn, on
+from aos.agents import Agent, NoState, Turn, on
+from aos.agents.work import Work
 from aos.kernel import meter
 from aos.kernel.errors import AlreadyExists, InvalidInput, NotFound, TerminalError
-from aos.workflows.task_state import TaskRequest
+from aos.workflows.definition.workflow import Workflow
+from aos.workflows.tasks.task_request import TaskRequest
 from tests.harness import MemorySystem
 
-WORK = TaskType(
-    name="work", title="Work", request="work.do", examiners=("left", "right"), verdict="work.sum", decider="boss"
+WORK = Workflow.from_json(
+    {
+        "name": "work",
+        "title": "Work",
+        "steps": [
+            {"id": "left", "agent": "left", "timeout": "10m"},
+            {"id": "right", "agent": "right", "timeout": "10m"},
+            {"id": "boss", "agent": "boss", "needs": ["left", "right"], "timeout": "10m"},
+        ],
+        "outputs": {"summary": "${{ steps.boss.output.summary }}", "total": "${{ steps.boss.output.total }}"},
+    }
 )
 
 
@@ -23,10 +34,10 @@ class Worker(Agent[NoState]):
     listed = True
 
     @on("work.do")
-    async def do(self, turn: Turn, _: NoState, work: dict[str, Any]) -> dict[str, Any] | None:
-        if work["parameters"].get("refuse") == self.type:
+    async def do(self, turn: Turn, _: NoState, work: Work) -> dict[str, Any] | None:
+        if work.inputs.get("refuse") == self.type:
             raise TerminalError("Not my job.")
-        if work["parameters"].get("silent") == self.type:
+        if work.inputs.get("silent") == self.type:
             return None
         return {"summary": f"{self.type} done", "value": 1}
 
@@ -42,14 +53,14 @@ class Right(Worker):
 class Boss(Agent[NoState]):
     type = "boss"
 
-    @on("work.sum")
-    async def sum(self, turn: Turn, _: NoState, work: dict[str, Any]) -> dict[str, Any]:
-        return {"summary": "summed", "total": sum(result["value"] for result in work["results"].values())}
+    @on("work.do")
+    async def sum(self, turn: Turn, _: NoState, work: Work) -> dict[str, Any]:
+        return {"summary": "summed", "total": sum(result["value"] for result in work.results.values())}
 
 
 @pytest.fixture
 def world() -> MemorySystem:
-    return MemorySystem(Left(), Right(), Boss(), task_types=(WORK,))
+    return MemorySystem(Left(), Right(), Boss(), workflows=(WORK,))
 
 
 def request(**changes: Any) -> TaskRequest:
@@ -63,8 +74,10 @@ async def test_examiners_work_side_by_side_and_the_decider_gets_their_results(wo
     task = await world.system.tasks.detail(task_id)
     assert (task["status"], task["progress"], task["result"]["total"]) == ("completed", 1.0, 2)
     assert [part["agent"] for part in task["participants"]] == ["left", "right", "boss"]
-    asked = [event["text"] for event in task["events"]]
-    assert asked.index("asked right") < asked.index("left done")
+    assert task["agent_results"]["left"] == {"summary": "left done", "value": 1}
+    assert (task["workflow"], task["run_id"]) == ("work", task_id)
+    entries = await world.system.directory.journal("right")
+    assert entries[0].time <= (await world.system.directory.journal("boss"))[0].time
 
 
 async def test_a_task_is_shown_before_its_agent_woke(world: MemorySystem) -> None:
@@ -111,7 +124,10 @@ async def test_an_agent_that_refuses_fails_the_task_and_is_named(world: MemorySy
     await world.settle()
     task = await world.system.tasks.detail(task_id)
     assert task["status"] == "failed"
-    assert (task["error"]["agent"], task["error"]["message"]) == ("right", "Not my job.")
+    assert "Not my job." in task["error"]["message"]
+    failed = [part for part in task["participants"] if part["status"] == "failed"]
+    assert [(part["agent"], part["error"]["message"]) for part in failed] == [("right", "Not my job.")]
+    assert task["success_rate"] == 0.5
 
 
 async def test_an_agent_that_stays_silent_is_waited_for_as_long_as_the_task_type_says(world: MemorySystem) -> None:
@@ -172,10 +188,10 @@ async def test_a_task_turn_costs_one_operation_more_for_the_list(world: MemorySy
     await world.system.tasks.submit(request(), idempotency_key="k")
     await world.settle(until=timedelta(0))
     entries = await world.system.directory.journal((await world.system.directory.page(type="task"))[0][0]["id"])
-    assert len(entries) == 4
-    state = await world.state(entries[-1].agent)
+    last = entries[-1]
+    state = await world.state(last.agent)
     with meter.metered() as usage:
-        await world.system.task_index.apply(replace(entries[-1], version=5), state)
+        await world.system.task_index.apply(replace(last, version=last.version + 1), state)
     assert usage.table_operations == 1
 
 

@@ -57,7 +57,7 @@ async def register(app: NewApp, request: Request) -> dict[str, Any]:
     """Register an app; the answer names the queues it talks through."""
     system = system_of(request)
     for workflow in app.workflows:
-        system.registry.task_type(workflow)
+        await system.definitions.find(workflow)
     metadata = {"workflows": app.workflows} if app.workflows else {}
     made = RegisteredApp(
         app_id=app.id,

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from aos import __version__
+from aos.agents.work import WORK
 from aos.api.access import system_of
 from aos.kernel.meter import process_total
 from aos.telemetry.host_metrics import host_metrics
@@ -31,6 +32,8 @@ async def health(request: Request, response: Response) -> dict[str, Any]:
         "timestamp": system.adapters.clock.now().isoformat(),
         "uptime": round(system.heartbeat.uptime, 3),
         "aos_available": healthy,
+        "active_agents": len(system.agent_ids),
+        "active_servers": len(system.mcp_servers.enabled),
         "services": {name: check["status"] for name, check in components.items()},
     }
 
@@ -51,7 +54,16 @@ async def detailed(request: Request, response: Response) -> dict[str, Any]:
     system = system_of(request)
     status = await system.get_system_status()
     response.status_code = 200 if status["status"] == "operational" else 503
-    return {**status, "hosts": await system.heartbeat.hosts() if response.status_code == 200 else []}
+    hosts = await system.heartbeat.hosts() if response.status_code == 200 else []
+    agents, servers = system.agent_ids, system.mcp_servers.enabled
+    return {
+        **status,
+        "hosts": hosts,
+        "active_agents": len(agents),
+        "agent_ids": agents,
+        "active_servers": len(servers),
+        "server_ids": servers,
+    }
 
 
 @router.get("/system/status")
@@ -84,13 +96,16 @@ async def metrics(request: Request) -> dict[str, Any]:
 
 @router.get("/system/task-types")
 async def task_types(request: Request) -> dict[str, Any]:
-    """The kinds of task that can be asked for."""
-    types = system_of(request).registry.task_types
+    """The kinds of task that can be asked for: workflows by name, and what agents can do."""
+    system = system_of(request)
+    workflows, _ = await system.definitions.names(limit=1_000)
+    able: dict[str, list[str]] = {}
+    for agent in system.registry:
+        for capability in agent.capabilities if agent.listed and WORK in agent.message_types else ():
+            able.setdefault(capability, []).append(agent.type)
     return {
-        "task_types": [
-            {"name": kind.name, "title": kind.title, "examiners": kind.examiners, "decider": kind.decider}
-            for kind in types
-        ]
+        "task_types": [{"name": row["name"], "title": row["title"], "agents": []} for row in workflows]
+        + [{"name": name, "title": name, "agents": agents} for name, agents in sorted(able.items())]
     }
 
 

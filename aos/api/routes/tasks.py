@@ -5,14 +5,24 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
 
 from aos.api.access import After, Cursor, Limit, Wait, system_of
 from aos.api.following import follow
 from aos.reliability.waiting import look_until
-from aos.workflows.task_agent import TYPE
-from aos.workflows.task_state import TaskRequest, TaskStatus
+from aos.workflows.tasks.task_agent import TYPE
+from aos.workflows.tasks.task_request import TaskRequest
+from aos.workflows.tasks.task_state import TaskStatus
 
 router = APIRouter(tags=["tasks"])
+
+
+class Why(BaseModel):
+    """Why somebody steps in; shown with the task."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: str = Field(default="", max_length=1_000)
 
 
 @router.post("/tasks", status_code=202)
@@ -66,7 +76,10 @@ async def progress(task_id: str, request: Request) -> dict[str, Any]:
         "status": task["status"],
         "progress": round(100 * task["progress"], 1),
         "elapsed_time": task.get("duration_seconds", 0.0),
-        "participants": [{"agent": part["agent"], "status": part["status"]} for part in task.get("participants", [])],
+        "participants": [
+            {"step": part["step"], "agent": part["agent"], "status": part["status"]}
+            for part in task.get("participants", [])
+        ],
         "events": task.get("events", []),
     }
 
@@ -86,21 +99,49 @@ async def events(task_id: str, request: Request, after: After = None, wait: Wait
 
 @router.post("/tasks/{task_id}/execute", status_code=202)
 async def execute(task_id: str, request: Request) -> dict[str, Any]:
-    """Where to follow a task. Every task is executed as soon as it is submitted; this starts nothing new."""
-    task = await system_of(request).tasks.detail(task_id)
+    """Begin a task that was submitted with `auto_execute` false. One that was begun goes on as it does."""
+    tasks = system_of(request).tasks
+    await tasks.begin(task_id)
+    task = await tasks.detail(task_id)
+    waits = task["status"] == TaskStatus.PENDING
     return {
         "task_id": task_id,
         "status": task["status"],
-        "message": "The task is executed from its submission on.",
+        "message": "The task is begun." if waits else "The task was begun before.",
         "progress_url": f"/api/v1/tasks/{task_id}/progress",
     }
 
 
 @router.post("/tasks/{task_id}/cancel", status_code=202)
-async def cancel(task_id: str, request: Request) -> dict[str, Any]:
-    """Ask a task to stop. One that has ended stays as it is."""
-    await system_of(request).tasks.cancel(task_id, "cancelled on request")
+async def cancel(task_id: str, request: Request, why: Why | None = None) -> dict[str, Any]:
+    """Ask a task to stop, and all that works on it. One that has ended stays as it is."""
+    await system_of(request).tasks.cancel(task_id, _reason(why, "cancelled on request"))
     return {"task_id": task_id, "status": "cancelling"}
+
+
+@router.post("/tasks/{task_id}/pause", status_code=202)
+async def pause(task_id: str, request: Request, why: Why | None = None) -> dict[str, Any]:
+    """Ask a task to begin nothing new; what is under way is finished."""
+    await system_of(request).tasks.pause(task_id, _reason(why, "on request"))
+    return {"task_id": task_id, "status": "pausing"}
+
+
+@router.post("/tasks/{task_id}/resume", status_code=202)
+async def resume(task_id: str, request: Request, why: Why | None = None) -> dict[str, Any]:
+    """Ask a paused task to go on."""
+    await system_of(request).tasks.resume(task_id, _reason(why, "on request"))
+    return {"task_id": task_id, "status": "resuming"}
+
+
+@router.post("/tasks/{task_id}/rerun", status_code=202)
+async def rerun(task_id: str, request: Request, why: Why | None = None) -> dict[str, Any]:
+    """Do a task again that has ended; 409 while it has not."""
+    await system_of(request).tasks.rerun(task_id, _reason(why, "on request"))
+    return {"task_id": task_id, "status": "pending"}
+
+
+def _reason(why: Why | None, otherwise: str) -> str:
+    return why.reason if why is not None and why.reason else otherwise
 
 
 async def _watch(request: Request, task_id: str, seconds: float) -> dict[str, Any]:

@@ -11,8 +11,9 @@ from aos.kernel.message import format_time
 from aos.kernel.ports import Clock, TableStore, Value
 from aos.workflows.idempotency_keys import IdempotencyKeys
 from aos.workflows.newest_list import NewestList, is_listed
-from aos.workflows.task_agent import TYPE
-from aos.workflows.task_state import TaskRequest, TaskState
+from aos.workflows.tasks.task_agent import TYPE
+from aos.workflows.tasks.task_request import TaskRequest
+from aos.workflows.tasks.task_state import TaskState
 
 TABLE = "tasks"
 
