@@ -51,7 +51,7 @@ def register(
     ] = "business_application",
     purpose: Annotated[str, typer.Option(help="What it is there for.")] = "",
     workflows: Annotated[
-        list[str] | None, typer.Option("--workflow", help="A type of task it asks for. May be given several times.")
+        list[str] | None, typer.Option("--workflow", help="A workflow it asks for. May be given several times.")
     ] = None,
     agents: Annotated[
         list[str] | None, typer.Option("--agent", help="`id=role` of an agent it uses. May be given several times.")

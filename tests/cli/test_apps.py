@@ -15,7 +15,7 @@ def test_an_app_is_registered_found_and_forgotten(terminal: Terminal) -> None:
     assert terminal("app", "list", "--agent", "nobody").stdout.strip() == "There are no apps."
     assert terminal.json("app", "show", "business_infinity")["agents_to_orchestrate"][0]["role"] == "sums"
     assert "Write `--agent cfo=finance`" in terminal("app", "register", "Other", "--agent", "cfo", code=1).output
-    assert "unknown_task_type" in terminal("app", "register", "Other", "--workflow", "none", code=1).output
+    assert "unknown_workflow" in terminal("app", "register", "Other", "--workflow", "none", code=1).output
     assert "is forgotten" in terminal("app", "delete", "business_infinity").stdout
     assert "not_found" in terminal("app", "show", "business_infinity", code=1).output
 
