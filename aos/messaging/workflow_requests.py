@@ -21,7 +21,8 @@ Reply = tuple[str, dict[str, Any]]
 class WorkflowRequests:
     """Answers `aos.workflow.*`.
 
-    A name means the kind of task of this name, else the workflow; an id means the task, else the run.
+    A name with the fields of a task means a task of this kind, else a run of the workflow; an id means the task, else
+    the run.
     """
 
     def __init__(self, tasks: Tasks, workflows: Workflows, orders: RunOrders) -> None:
@@ -73,14 +74,14 @@ class WorkflowRequests:
         header = request.header
         try:
             return await self._tasks.execute(execute.workflow_name, {"owner": header.source, **execute.inputs})
-        except NotFound as unknown_task:
+        except (NotFound, ValidationError) as unfit:
             given = {"owner": header.source, "priority": PRIORITIES[header.priority], **execute.options}
             order = RunOrder.model_validate({**given, "inputs": execute.inputs})
             key = f"app:{header.source}:{header.message_id}"
             try:
                 run_id, _ = await self._orders.start(execute.workflow_name, order, idempotency_key=key)
-            except NotFound as unknown_workflow:
-                raise NotFound(f"{unknown_workflow.message} {unknown_task.message}") from unknown_workflow
+            except NotFound as unknown:
+                raise unfit from unknown
             return run_id
 
     async def _result_of_run(self, run_id: str) -> contract.WorkflowResult:
