@@ -23,6 +23,7 @@ from aos.cli import (
     teamwork,
     tool,
     workflow,
+    workflow_run,
 )
 from aos.cli.models import app as models_app
 from aos.cli.running import run
@@ -41,6 +42,7 @@ teamwork.add_to(lifecycle.team_app)
 app.add_typer(tool.app, name="tool")
 app.add_typer(schedule.app, name="schedule")
 app.add_typer(workflow.app, name="workflow")
+workflow_run.add_to(workflow.app)
 app.add_typer(request.app, name="request")
 app.add_typer(mcp.app, name="mcp")
 app.add_typer(business_app.app, name="app")

@@ -73,7 +73,7 @@ class RunView:
     def _foot(self, run: dict[str, Any]) -> Table:
         share = float(run["progress"])
         line = Table.grid(padding=(0, 2))
-        said = [f"{share:.0%}", spoken(_seconds(run["started_at"], run["completed_at"], self._now()))]
+        said = [f"{share:.0%}", spoken(_seconds(run.get("started_at"), run["completed_at"], self._now()))]
         said += [f"{run['cost_usd']:.4f} USD"] if run["cost_usd"] else []
         bar = ProgressBar(total=1.0, completed=share, width=30, complete_style="green", finished_style="green")
         line.add_row(bar, *said)

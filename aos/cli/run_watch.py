@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +20,14 @@ _DEPTH = 2
 """How deep runs within runs are shown."""
 _REFRESH = 2
 """Times a second that the picture is drawn anew."""
+_PAUSE = 0.2
+_NOT_BEGUN: dict[str, Any] = {
+    "status": "pending",
+    "started_at": None,
+    "completed_at": None,
+    "error": None,
+    "retry_count": 0,
+}
 
 
 class RunWatch:
@@ -28,7 +37,7 @@ class RunWatch:
         self._client = client
         self._run_id = run_id
         self._console = console
-        self._who: dict[str, dict[str, str]] = {}
+        self._graphs: dict[str, dict[str, dict[str, Any]]] = {}
 
     async def follow(self) -> dict[str, Any]:
         """Show the run until it has ended; returns it."""
@@ -68,26 +77,41 @@ class RunWatch:
         """Wait until something happens; returns the id of the last event of it."""
         path = f"/workflow-runs/{self._run_id}/events"
         page: dict[str, Any] = await self._client.get(path, after=after, wait=_WAIT)
+        # What happens at once is looked at together: a run may take many turns a second.
+        await asyncio.sleep(_PAUSE)
         return page["after"] or after
 
     async def _look(self, run_id: str, depth: int) -> RunPicture:
         run = await self._client.get(f"/workflow-runs/{run_id}")
-        known = await self._known(run)
-        steps = [{"who": known.get(id), **step} for id, step in run.pop("steps").items()]
-        inner = {
-            step["id"]: await self._look(step["run_id"], depth - 1)
-            for step in steps
-            if depth > 0 and step["kind"] == "workflow" and step["status"] == "running" and step.get("run_id")
-        }
+        nodes = await self._nodes(run)
+        stand = run.pop("steps")
+        steps = [{**node, **stand.get(id, {})} for id, node in nodes.items()]
+        inner: dict[str, RunPicture] = {}
+        for step in steps:
+            if depth > 0 and step["kind"] == "workflow" and step["status"] == "running" and step.get("run_id"):
+                inner |= await self._look_inside(step, depth)
         return RunPicture(run, steps, inner)
 
-    async def _known(self, run: dict[str, Any]) -> dict[str, str]:
-        """Who does each step, as far as the workflow says."""
+    async def _look_inside(self, step: dict[str, Any], depth: int) -> dict[str, RunPicture]:
+        try:
+            return {step["id"]: await self._look(step["run_id"], depth - 1)}
+        except CommandFailed as error:
+            if error.code != "unknown_run":
+                raise
+            return {}  # it was started a moment ago
+
+    async def _nodes(self, run: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        """The steps of the run's workflow, as they are before they begin."""
         reference = f"{run['workflow']}@{run['version']}"
-        if reference not in self._who:
+        if reference not in self._graphs:
             graph = await self._client.get(f"/workflows/{reference}/graph", format="json")
-            self._who[reference] = {node["id"]: node["who"] for node in graph["nodes"]}
-        return self._who[reference]
+            needs: dict[str, list[str]] = {node["id"]: [] for node in graph["nodes"]}
+            for edge in graph["edges"]:
+                needs[edge["to"]].append(edge["from"])
+            self._graphs[reference] = {
+                node["id"]: {**_NOT_BEGUN, **node, "needs": needs[node["id"]]} for node in graph["nodes"]
+            }
+        return self._graphs[reference]
 
 
 def news(picture: RunPicture, seen: dict[str, str], now: datetime) -> Iterator[str]:

@@ -50,7 +50,8 @@ class NewestList:
     def __init__(self, tables: TableStore, table: str) -> None:
         self._tables = tables
         self._table = table
-        self._etags: dict[str, str] = {}
+        self._written: dict[str, tuple[int, str]] = {}
+        """Version and ETag of the rows this instance wrote last."""
 
     async def get(self, item_id: str) -> dict[str, Any] | None:
         """What is shown of an item, or None."""
@@ -81,7 +82,10 @@ class NewestList:
         row = row_key(item_id)
         values = {"version": version, **columns, "shown": json.dumps(shown, ensure_ascii=False)}
         entity = Entity(self._table, row, values)
-        etag = self._etags.pop(item_id, None)
+        known, etag = self._written.get(item_id, (-1, None))
+        if known >= version:
+            return
+        self._written.pop(item_id, None)
         try:
             if etag is None:
                 etag = await self._older(row, version)
@@ -94,9 +98,9 @@ class NewestList:
             if etag is None:
                 return
             written = await self._tables.commit(self._table, [Replace(entity, etag)])
-        self._etags[item_id] = written[0] or ""
-        if len(self._etags) > _REMEMBERED:
-            self._etags.pop(next(iter(self._etags)))
+        self._written[item_id] = (version, written[0] or "")
+        if len(self._written) > _REMEMBERED:
+            self._written.pop(next(iter(self._written)))
 
     async def _older(self, row: str, version: int) -> str | None:
         """ETag of the stored row if it is older than `version`, empty if there is none, None if it is not older."""

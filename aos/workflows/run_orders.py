@@ -9,9 +9,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from aos.kernel.errors import NotFound
 from aos.kernel.ports import Clock, Ids, TableStore
 from aos.workflows.idempotency_keys import IdempotencyKeys
 from aos.workflows.newest_list import new_id
+from aos.workflows.status import RunStatus
 from aos.workflows.workflows import Workflows
 
 TABLE = "runkeys"
@@ -78,8 +80,10 @@ class RunOrders:
         fresh = run_id = new_id(self._clock.now(), self._ids)
         if idempotency_key is not None:
             run_id = await self.keys.claim(f"run:{idempotency_key}", fresh, _fingerprint(workflow, order))
+            if run_id != fresh and await self._has_begun(run_id):
+                return run_id, False
         options = {"metadata": order.metadata} if order.metadata else {}
-        # Starting a run again changes nothing, and finishes what a crash may have left undone.
+        # Starting a run that has not begun again is harmless, and finishes what a crash may have left undone.
         await self._workflows.start(
             workflow,
             order.inputs,
@@ -93,6 +97,13 @@ class RunOrders:
             traceparent=traceparent,
         )
         return run_id, run_id == fresh
+
+    async def _has_begun(self, run_id: str) -> bool:
+        try:
+            found = await self._workflows.progress(run_id)
+        except NotFound:
+            return False
+        return bool(found["status"] != RunStatus.PENDING.value)
 
 
 def _fingerprint(workflow: str, order: RunOrder) -> str:
