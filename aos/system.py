@@ -53,6 +53,7 @@ from aos.workflows.human.parked import ParkedQuestions
 from aos.workflows.human.people import People
 from aos.workflows.human.request_agent import RequestAgent
 from aos.workflows.human.request_index import RequestIndex
+from aos.workflows.optimizing.optimizer import Optimizer
 from aos.workflows.run.run_agent import RunAgent
 from aos.workflows.run.worker import WorkflowWorker
 from aos.workflows.run_index import RunIndex
@@ -108,6 +109,7 @@ class AgentOperatingSystem:
         definitions: The workflows there are.
         workflows, run_orders: Their runs, and what starts them.
         schedules: The lanes in which work waits for its turn.
+        optimizer: Says what the runs of workflows tell.
         declared_events: The rules and patterns that events are for.
         tasks, directory, artifacts, documents: What business apps and people work with.
         models: The model router, where one is configured.
@@ -217,6 +219,7 @@ class AgentOperatingSystem:
             adapters.clock,
             adapters.ids,
         )
+        self.optimizer = Optimizer(self.kernel, self.definitions.store, run_index)
         self.workflows = Workflows(
             self.kernel, self.definitions.store, run_index, self.people, adapters.clock, adapters.ids
         )

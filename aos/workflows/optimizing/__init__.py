@@ -1,0 +1,1 @@
+"""What the runs of a workflow tell about it: advice with numbers, and comparisons of two variants."""
