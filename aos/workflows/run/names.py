@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from aos.workflows.definition.usage import Use, steps_used, uses_of, uses_of_outputs
 from aos.workflows.messages import WORK
 from aos.workflows.run.marks import Mark
+from aos.workflows.run.parts import Path
 from aos.workflows.run.records import STEP, step_key
 from aos.workflows.run.run import Run
 from aos.workflows.status import SKIPPED_TEXT
@@ -22,7 +23,7 @@ Names = dict[str, Any]
 async def names_for(run: Run, place: int, **more: Any) -> Names:
     """The names for a step, and `more`, such as what the round before came to."""
     step = run.graph.steps[place]
-    used = set(steps_used(step))
+    used = set(_used(run, place, "step"))
     if step.agent is not None and step.message == WORK:
         used |= {run.graph.steps[need].id for need in run.graph.needs[place]}
     return {**await _names(run, used), **more}
@@ -30,21 +31,17 @@ async def names_for(run: Run, place: int, **more: Any) -> Names:
 
 async def names_for_list(run: Run, place: int) -> Names:
     """The names for what a map goes over."""
-    uses = uses_of(run.graph.steps[place])
-    return await _names(run, _step_ids(use for use in uses if use.place[:2] == _OVER))
+    return await _names(run, _used(run, place, "list"))
 
 
 async def names_for_item(run: Run, place: int, **item: Any) -> Names:
     """The names for an item of a map; not what only the list is made of, which may be long."""
-    uses = uses_of(run.graph.steps[place])
-    return {**await _names(run, _step_ids(use for use in uses if use.place[:2] != _OVER)), **item}
+    return {**await _names(run, _used(run, place, "item")), **item}
 
 
 async def names_for_undoing(run: Run, place: int) -> Names:
     """The names for a step's compensation; its own result is among them."""
-    step = run.graph.steps[place]
-    used = _step_ids(use for use in uses_of(step) if use.scope.undoing)
-    return await _names(run, used | {step.id})
+    return await _names(run, _used(run, place, "undo") | {run.graph.steps[place].id})
 
 
 async def names_for_outputs(run: Run) -> Names:
@@ -64,6 +61,31 @@ async def steps_named(run: Run, ids: Iterable[str]) -> dict[str, dict[str, Any]]
     own = sorted(places[id][0] for id in ids if id in places)
     rows = await _rows(run, [place for place in own if run.marks[place].has_record])
     return {run.graph.steps[place].id: _shown(run.marks[place], rows.get(place)) for place in own}
+
+
+_uses: dict[tuple[str, Path, str], frozenset[str]] = {}
+"""Steps whose results are used, by definition, step and purpose. A definition never changes, so it is found once."""
+_MOST_KEPT = 20_000
+
+
+def _used(run: Run, place: int, purpose: str) -> frozenset[str]:
+    """Ids of the steps whose results a step uses: for its list, its items, its compensation, or in all."""
+    key = (run.request.definition, run.path_of(place), purpose)
+    if key not in _uses:
+        if len(_uses) >= _MOST_KEPT:
+            _uses.clear()
+        step = run.graph.steps[place]
+        wanted = _PURPOSES.get(purpose)
+        found = steps_used(step) if wanted is None else _step_ids(use for use in uses_of(step) if wanted(use))
+        _uses[key] = frozenset(found)
+    return _uses[key]
+
+
+_PURPOSES: Mapping[str, Callable[[Use], bool]] = {
+    "list": lambda use: use.place[:2] == _OVER,
+    "item": lambda use: use.place[:2] != _OVER and not use.scope.undoing,
+    "undo": lambda use: use.scope.undoing,
+}
 
 
 def _step_ids(uses: Iterable[Use]) -> set[str]:
