@@ -26,7 +26,8 @@ from aos.cli import (
     workflow_run,
 )
 from aos.cli.models import app as models_app
-from aos.cli.running import run
+from aos.cli.running import fail, run
+from aos.kernel.errors import AosError
 
 app = typer.Typer(
     help="AOS, the Agent Operating System: run it here, or work with one that runs elsewhere.",
@@ -71,8 +72,28 @@ def options(
 
 
 @app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where; it is made if it is not there.", file_okay=False)] = Path(),
+) -> None:
+    """Begin an app of your own: a folder with one agent, that `aos up` runs and Azure Functions hosts."""
+    from aos.cli.app_folder import begin_app
+    from aos.cli.output import console
+
+    try:
+        files = begin_app(folder)
+    except AosError as error:
+        fail(error)
+        raise typer.Exit(1) from error
+    for file in files:
+        console.print(str(file), markup=False, soft_wrap=True)
+
+
+@app.command()
 def up(port: Port = 7071, data: Data = Path(".aos")) -> None:
-    """Run the whole system here until Ctrl-C, for development. Its data stays between runs."""
+    """Run the whole system here until Ctrl-C, for development. Its data stays between runs.
+
+    Runs the app in the working folder if there is one, and else the agents that come with AOS.
+    """
     from aos.cli.up import run_until_stopped
 
     run(lambda: run_until_stopped(port, data.resolve()))

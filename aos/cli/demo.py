@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from aos.cli.app_folder import shipped_app
 from aos.cli.client import Client, CommandFailed, Endpoint, connect
 from aos.cli.output import console
 from aos.cli.submitting import pack_target
@@ -23,7 +24,10 @@ async def review(target: Path, port: int, home: Path) -> None:
     Raises:
         CommandFailed: the review did not end in a report; the message says why.
     """
-    async with started(port, home) as stack, connect(Endpoint(stack.base_url, stack.function_key)) as client:
+    async with (
+        started(port, home, shipped_app()) as stack,
+        connect(Endpoint(stack.base_url, stack.function_key)) as client,
+    ):
         before = await _used(client)
         begun = time.monotonic()
         watch = await _submitted(client, target)

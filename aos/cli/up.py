@@ -8,19 +8,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import aos
+from aos.cli.app_folder import app_here
 from aos.cli.client import Endpoint
 from aos.cli.output import console
 from aos.local.stack import Stack, StackOptions
 
-PROJECT = Path(aos.__file__).resolve().parent.parent
-
 
 @asynccontextmanager
-async def started(port: int, home: Path) -> AsyncIterator[Stack]:
-    """The stack for the block, told to the other commands."""
+async def started(port: int, home: Path, app: Path) -> AsyncIterator[Stack]:
+    """The stack for the block over an app, told to the other commands."""
     options = StackOptions(
-        app=PROJECT,
+        app=app,
         home=home,
         host_port=port,
         settings={"AOS_ENVIRONMENT": "local", "AOS_MCP_STDIO": "true"},
@@ -40,7 +38,7 @@ async def run_until_stopped(port: int, home: Path) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
-    async with started(port, home) as stack:
+    async with started(port, home, app_here()) as stack:
         _print_places(stack, home)
         await stopped.wait()
     console.print("Stopped. The data is kept.")
@@ -61,4 +59,4 @@ def _print_places(stack: Stack, home: Path) -> None:
         ("data, logs", str(home)),
     ):
         console.print(f"  {name:<13} {value}", markup=False, soft_wrap=True)
-    console.print("\nIn another terminal: aos task submit code_review <folder> --watch")
+    console.print("\nIn another terminal: aos agent list")
