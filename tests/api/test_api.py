@@ -167,7 +167,7 @@ async def test_the_audit_is_verified_over_all_agents(world: MemorySystem, api: h
     await api.post("/api/v1/tasks", json=TASK)
     await world.settle()
     found = (await api.get("/api/v1/audit/verification")).json()
-    assert (found["agents"], found["intact"], found["problems"]) == (5, True, [])
+    assert (found["agents"], found["intact"], found["problems"]) == (6, True, [])
     one = (await api.get("/api/v1/agents/boss/verification")).json()
     assert (one["entries"], one["intact"]) == (1, True)
 
@@ -257,7 +257,7 @@ async def test_metrics_count_tasks_and_agents(world: MemorySystem, api: httpx.As
     assert (active["active_tasks"], active["total_tasks"], active["active_agents"]) == (1, 1, 0)
     await world.settle()
     metrics = (await api.get("/api/v1/system/metrics")).json()
-    assert (metrics["active_tasks"], metrics["completed_tasks"], metrics["active_agents"]) == (0, 1, 5)
+    assert (metrics["active_tasks"], metrics["completed_tasks"], metrics["active_agents"]) == (0, 1, 6)
     assert metrics["memory_usage_bytes"] > 0
     assert 0 <= metrics["memory_usage_percent"] <= 100
     assert metrics["usage"]["table_operations"] > 0

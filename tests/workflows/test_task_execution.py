@@ -135,13 +135,27 @@ async def test_a_task_that_is_held_back_begins_when_it_is_told_to() -> None:
 async def test_a_paused_task_begins_nothing_new_and_goes_on() -> None:
     world = world_of()
     task_id, _ = await world.system.tasks.submit(request())
-    await world.settle_some(1)
+    await world.settle_some(3)
+    assert (await world.system.tasks.detail(task_id))["status"] == "running"
     await world.system.tasks.pause(task_id, "lunch")
     await world.settle(until=timedelta(minutes=5))
     task = await world.system.tasks.detail(task_id)
     assert task["status"] == "paused"
     assert "boss" not in task["assigned_agents"]
     assert "paused: lunch" in [event["text"] for event in task["events"]]
+    await world.system.tasks.resume(task_id, "back")
+    await world.settle()
+    assert (await world.system.tasks.detail(task_id))["status"] == "completed"
+
+
+async def test_a_task_that_waits_for_its_turn_is_paused_out_of_the_lane() -> None:
+    world = world_of()
+    task_id, _ = await world.system.tasks.submit(request())
+    await world.settle_some(1)
+    await world.system.tasks.pause(task_id, "lunch")
+    await world.settle(until=timedelta(minutes=5))
+    assert (await world.system.tasks.detail(task_id))["status"] == "paused"
+    assert (await world.system.schedules.show("tasks"))["running"] == []
     await world.system.tasks.resume(task_id, "back")
     await world.settle()
     assert (await world.system.tasks.detail(task_id))["status"] == "completed"
@@ -194,3 +208,34 @@ async def test_cancelling_reaches_the_run() -> None:
     await world.settle(until=timedelta(minutes=1))
     assert (await world.state(f"workflow:{task_id}"))["status"] == "cancelled"
     assert (await world.system.tasks.detail(task_id))["status"] == "cancelled"
+
+
+async def test_urgent_tasks_overtake_a_backlog() -> None:
+    world = world_of(scheduler={"max_running": 1, "reserved": 0})
+    ids = []
+    for priority, target in ((5, "first"), (2, "late"), (5, "second"), (8, "soon")):
+        task_id, _ = await world.system.tasks.submit(request(priority=priority, target=target))
+        ids.append(task_id)
+        world.clock.advance(1)
+    await world.settle()
+    tasks = [await world.system.tasks.detail(task_id) for task_id in ids]
+    assert all(task["status"] == "completed" for task in tasks)
+    begun = sorted(tasks, key=lambda task: (task["started_at"], task["version"]))
+    entries = await world.system.directory.journal("left", limit=50)
+    worked = [entry.received[0]["message"]["data"]["target"] for entry in entries]
+    assert worked == ["first", "soon", "second", "late"]
+    assert len(begun) == 4
+
+
+async def test_a_task_that_waits_for_its_turn_can_be_cancelled_and_leaves_the_lane() -> None:
+    world = world_of(scheduler={"max_running": 1, "reserved": 0})
+    first, _ = await world.system.tasks.submit(request(parameters={"silent": "left"}))
+    second, _ = await world.system.tasks.submit(request(target="waits"))
+    await world.settle(until=timedelta(minutes=1))
+    assert (await world.system.tasks.detail(second))["status"] == "pending"
+    await world.system.tasks.cancel(second, "not needed")
+    await world.settle(until=timedelta(minutes=1))
+    assert (await world.system.tasks.detail(second))["status"] == "cancelled"
+    shown = await world.system.schedules.show("tasks")
+    assert (shown["waiting"], [work["work"] for work in shown["running"]]) == ([], [f"task:{first}"])
+    assert (await world.system.tasks.detail(first))["status"] == "running"

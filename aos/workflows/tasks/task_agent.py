@@ -31,6 +31,7 @@ from aos.workflows.messages import (
 from aos.workflows.messages import (
     RESUME as RESUME_RUN,
 )
+from aos.workflows.scheduling.admission import ADMIT, DONE, WITHDRAW, Admission, Opening, lane_address
 from aos.workflows.status import RunStatus, StepStatus
 from aos.workflows.tasks.quality import quality_of, summary_of
 from aos.workflows.tasks.task_state import RESULT, Submission, TaskState, TaskStatus
@@ -42,7 +43,9 @@ CANCEL = "task.cancel"
 PAUSE = "task.pause"
 RESUME = "task.resume"
 RERUN = "task.rerun"
+BEGIN = "task.begin"
 ENDED = "task.ended"
+LANE = lane_address("tasks")
 
 
 class Reason(BaseModel):
@@ -67,12 +70,20 @@ class TaskAgent(Agent[TaskState]):
         if submission.request.deadline is not None:
             turn.remind("deadline", "task.deadline", at=submission.request.deadline)
         if submission.request.auto_execute:
-            self._begin(turn, state)
+            self._queue(turn, state)
 
     @on(EXECUTE)
     async def execute(self, turn: Turn, state: TaskState, _: Any) -> None:
-        if state.request is not None and state.status is TaskStatus.PENDING:
+        if state.request is not None and state.status is TaskStatus.PENDING and not state.is_queued:
+            self._queue(turn, state)
+
+    @on(BEGIN)
+    async def begin(self, turn: Turn, state: TaskState, _: Any) -> None:
+        """Its turn has come."""
+        if state.status is TaskStatus.PENDING and state.is_queued:
             self._begin(turn, state)
+        else:
+            turn.send(LANE, DONE, {})
 
     @on(RERUN)
     async def rerun(self, turn: Turn, state: TaskState, why: Reason) -> None:
@@ -81,22 +92,40 @@ class TaskAgent(Agent[TaskState]):
             return
         state.note(turn.now, f"done again: {why.reason}")
         state.result = state.error = state.finished_at = None
-        state.progress, state.parts = 0.0, {}
-        self._begin(turn, state)
+        state.progress, state.parts, state.status = 0.0, {}, TaskStatus.PENDING
+        self._queue(turn, state)
+
+    @on(PAUSE_RUN)
+    async def suspend(self, turn: Turn, state: TaskState, _: Any) -> None:
+        await self.pause(turn, state, Reason(reason="more urgent work needs the place"))
+
+    @on(RESUME_RUN)
+    async def take_up(self, turn: Turn, state: TaskState, _: Any) -> None:
+        await self.resume(turn, state, Reason(reason="there is a place again"))
 
     @on(PAUSE)
     async def pause(self, turn: Turn, state: TaskState, why: Reason) -> None:
-        if state.status is TaskStatus.RUNNING and state.run is not None:
-            state.status = TaskStatus.PAUSED
-            state.note(turn.now, f"paused: {why.reason}")
+        if state.status is TaskStatus.PENDING and state.is_queued:
+            state.is_queued = False
+            turn.send(LANE, WITHDRAW, {"work": turn.agent})
+        elif state.status is TaskStatus.RUNNING and state.run is not None:
             turn.send(state.run, PAUSE_RUN)
+        else:
+            return
+        state.status = TaskStatus.PAUSED
+        state.note(turn.now, f"paused: {why.reason}")
 
     @on(RESUME)
     async def resume(self, turn: Turn, state: TaskState, why: Reason) -> None:
-        if state.status is TaskStatus.PAUSED and state.run is not None:
+        if state.status is not TaskStatus.PAUSED:
+            return
+        state.note(turn.now, f"resumed: {why.reason}")
+        if state.is_queued and state.run is not None:
             state.status = TaskStatus.RUNNING
-            state.note(turn.now, f"resumed: {why.reason}")
             turn.send(state.run, RESUME_RUN)
+        else:
+            state.status = TaskStatus.PENDING
+            self._queue(turn, state)
 
     @on(CANCEL)
     async def cancel(self, turn: Turn, state: TaskState, why: Reason) -> None:
@@ -153,6 +182,21 @@ class TaskAgent(Agent[TaskState]):
         else:
             self._fail(turn, state, run.error or {"code": "run_failed", "message": "The run failed."})
 
+    def _queue(self, turn: Turn, state: TaskState) -> None:
+        """Ask for a place: when much is to be done, the most urgent tasks go first."""
+        request = state.request
+        assert request is not None  # noqa: S101  # nothing is queued before it is submitted
+        state.is_queued = True
+        admission = Admission(
+            work=turn.agent,
+            message=Opening(type=BEGIN),
+            priority=request.priority,
+            deadline=request.deadline,
+            suspendable=True,
+            owner=request.owner,
+        )
+        turn.send(LANE, ADMIT, admission.model_dump(mode="json"), priority=request.priority)
+
     def _begin(self, turn: Turn, state: TaskState) -> None:
         request, execution = state.request, state.execution
         assert request is not None  # noqa: S101  # nothing begins before it is submitted
@@ -191,6 +235,10 @@ class TaskAgent(Agent[TaskState]):
         self._end(turn, state, TaskStatus.FAILED)
 
     def _end(self, turn: Turn, state: TaskState, status: TaskStatus) -> None:
+        if state.is_queued:
+            begun = state.status is not TaskStatus.PENDING
+            turn.send(LANE, DONE if begun else WITHDRAW, {} if begun else {"work": turn.agent})
+            state.is_queued = False
         state.status, state.finished_at = status, turn.now
         for part in state.parts.values():
             if not part.status.is_final:

@@ -28,7 +28,7 @@ def detail(
         results: By step: `agent` and `result`.
         now: The time, for a task that has not ended.
     """
-    content = state.model_dump(mode="json", exclude={"request", "execution", "parts", "run"})
+    content = state.model_dump(mode="json", exclude={"request", "execution", "parts", "run", "is_queued"})
     request = state.request.model_dump(mode="json") if state.request else {}
     parts = list(state.parts.values())
     finished = [part for part in parts if part.status in (StepStatus.COMPLETED, StepStatus.FAILED)]

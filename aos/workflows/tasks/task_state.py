@@ -85,6 +85,7 @@ class TaskState(BaseModel):
     """The state of a task agent.
 
     Attributes:
+        is_queued: It has asked for a place in the lane of tasks, and not given it back.
         run: Address of the run that does it, and `runs` how many there were.
         parts: Its steps by id, the newest `MAX_PARTS`.
         events: What happened, the newest `MAX_EVENTS`.
@@ -93,6 +94,7 @@ class TaskState(BaseModel):
     request: TaskRequest | None = None
     execution: Execution | None = None
     status: TaskStatus = TaskStatus.PENDING
+    is_queued: bool = False
     run: str | None = None
     runs: int = 0
     created_at: datetime | None = None
