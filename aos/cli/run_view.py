@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,6 +27,7 @@ _STYLES = {
     "compensating": ("↶", "magenta"),
     "compensated": ("↶", "magenta"),
 }
+_TEMPLATE = re.compile(r"\$\{\{.*?\}\}")
 _AT_WORK = ("running", "waiting", "failed")
 _MOST_NAME, _MOST_WHO = 32, 28
 _FRAME = 5
@@ -52,15 +54,23 @@ class RunView:
 
     Args:
         picture: The first.
+        most: Steps that there is room for; as many as the terminal has where it is not given.
         now: Tells the time.
     """
 
-    def __init__(self, picture: RunPicture, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        picture: RunPicture,
+        *,
+        most: int | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self.picture = picture
+        self._most = most
         self._now = now
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        room = max(6, (options.height or console.height) - _FRAME)
+        room = self._most if self._most is not None else max(6, (options.height or console.height) - _FRAME)
         run = self.picture.run
         tree = Tree(self._head(run), guide_style="dim")
         self._add(tree, self.picture, room)
@@ -68,7 +78,8 @@ class RunView:
 
     def _head(self, run: dict[str, Any]) -> Text:
         mark, style = _STYLES[run["status"]]
-        return Text.assemble((f"{mark} {run['workflow']}", "bold"), f"  {run['id']}  ", (run["status"], style))
+        title = _cut(run.get("title") or run["workflow"], _MOST_NAME)
+        return Text.assemble((f"{mark} {title}", "bold"), f"  {run['id']}  ", (run["status"], style))
 
     def _foot(self, run: dict[str, Any]) -> Table:
         share = float(run["progress"])
@@ -80,8 +91,9 @@ class RunView:
         return line
 
     def _add(self, tree: Tree, picture: RunPicture, room: int) -> None:
-        widths = _widths(picture.steps)
-        for entry in shortened(picture.steps, room):
+        entries = list(shortened(picture.steps, room))
+        widths = _widths([entry for entry in entries if not isinstance(entry, Text)])
+        for entry in entries:
             if isinstance(entry, Text):
                 tree.add(entry)
                 continue
@@ -129,7 +141,7 @@ def facts(step: dict[str, Any], now: datetime) -> list[str]:
 
 def who_of(step: dict[str, Any]) -> str:
     """Who or what does a step."""
-    return str(step.get("agent_id") or step.get("who") or step["kind"])
+    return _TEMPLATE.sub("…", str(step.get("agent_id") or step.get("who") or step["kind"]))
 
 
 def shortened(steps: Sequence[dict[str, Any]], room: int) -> Iterator[dict[str, Any] | Text]:

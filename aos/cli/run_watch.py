@@ -37,19 +37,23 @@ class RunWatch:
         self._client = client
         self._run_id = run_id
         self._console = console
-        self._graphs: dict[str, dict[str, dict[str, Any]]] = {}
+        self._workflows: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {}
+
+    async def look(self) -> RunPicture:
+        """The run as it is now."""
+        return await self._look(self._run_id, _DEPTH)
 
     async def follow(self) -> dict[str, Any]:
         """Show the run until it has ended; returns it."""
         after = await self._position()
-        picture = await self._look(self._run_id, _DEPTH)
+        picture = await self.look()
         if not self._console.is_terminal:
             return await self._in_lines(picture, after)
         view = RunView(picture)
         with Live(view, console=self._console, refresh_per_second=_REFRESH, vertical_overflow="crop") as live:
             while view.picture.run["status"] not in FINAL:
                 after = await self._news(after)
-                view.picture = await self._look(self._run_id, _DEPTH)
+                view.picture = await self.look()
             live.refresh()
         return view.picture.run
 
@@ -83,7 +87,7 @@ class RunWatch:
 
     async def _look(self, run_id: str, depth: int) -> RunPicture:
         run = await self._client.get(f"/workflow-runs/{run_id}")
-        nodes = await self._nodes(run)
+        run["title"], nodes = await self._workflow_of(run)
         stand = run.pop("steps")
         steps = [{**node, **stand.get(id, {})} for id, node in nodes.items()]
         inner: dict[str, RunPicture] = {}
@@ -100,18 +104,17 @@ class RunWatch:
                 raise
             return {}  # it was started a moment ago
 
-    async def _nodes(self, run: dict[str, Any]) -> dict[str, dict[str, Any]]:
-        """The steps of the run's workflow, as they are before they begin."""
+    async def _workflow_of(self, run: dict[str, Any]) -> tuple[str, dict[str, dict[str, Any]]]:
+        """The title of the run's workflow, and its steps as they are before they begin."""
         reference = f"{run['workflow']}@{run['version']}"
-        if reference not in self._graphs:
+        if reference not in self._workflows:
             graph = await self._client.get(f"/workflows/{reference}/graph", format="json")
             needs: dict[str, list[str]] = {node["id"]: [] for node in graph["nodes"]}
             for edge in graph["edges"]:
                 needs[edge["to"]].append(edge["from"])
-            self._graphs[reference] = {
-                node["id"]: {**_NOT_BEGUN, **node, "needs": needs[node["id"]]} for node in graph["nodes"]
-            }
-        return self._graphs[reference]
+            nodes = {node["id"]: {**_NOT_BEGUN, **node, "needs": needs[node["id"]]} for node in graph["nodes"]}
+            self._workflows[reference] = graph["title"], nodes
+        return self._workflows[reference]
 
 
 def news(picture: RunPicture, seen: dict[str, str], now: datetime) -> Iterator[str]:

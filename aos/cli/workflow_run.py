@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from aos.cli.client import Client
 from aos.cli.output import console, print_fields, print_json, print_rows
-from aos.cli.run_view import FINAL
+from aos.cli.run_view import FINAL, RunView
 from aos.cli.run_watch import RunWatch
 from aos.cli.running import Json, Key, Url, call
 from aos.cli.workflow import Cursor, Limit, Out, post_file, write_out
@@ -84,7 +84,10 @@ def runs(
     if as_json:
         print_json(page)
         return
-    rows = [{**row, "progress": f"{row['progress']:.0%}"} for row in page["runs"]]
+    rows = [
+        {**row, "progress": f"{row['progress']:.0%}", "created_at": str(row["created_at"])[:16].replace("T", " ")}
+        for row in page["runs"]
+    ]
     columns = ("id", "workflow", "status", "progress", "owner", "created_at", "error")
     print_rows(rows, columns, empty="There are no runs. Start one with run NAME.")
     if page["cursor"]:
@@ -93,18 +96,14 @@ def runs(
 
 def status(run_id: RunId, url: Url = None, key: Key = None, as_json: Json = False) -> None:
     """Show a run, and how each of its steps stands."""
-    found = call(url, key, lambda client: client.get(f"/workflow-runs/{run_id}"), as_json=as_json)
     if as_json:
-        print_json(found)
+        print_json(call(url, key, lambda client: client.get(f"/workflow-runs/{run_id}"), as_json=as_json))
         return
-    names = ("id", "workflow", "version", "status", "owner", "created_at", "completed_at", "cost_usd")
-    print_fields({name: found[name] for name in names if found.get(name) is not None})
-    if found.get("error"):
-        print_fields({"error": found["error"]["message"] if isinstance(found["error"], dict) else found["error"]})
-    rows = [{**step, "step": id, "who": step["agent_id"]} for id, step in found["steps"].items()]
-    print_rows(
-        rows, ("step", "kind", "status", "who", "started_at", "completed_at", "error"), empty="It has not begun."
-    )
+    picture = call(url, key, lambda client: RunWatch(client, run_id, console).look())
+    console.print(RunView(picture, most=len(picture.steps)))
+    if picture.run.get("error"):
+        error = picture.run["error"]
+        console.print(f"[red]{escape(str(error['message'] if isinstance(error, dict) else error))}[/red]")
 
 
 def result(run_id: RunId, url: Url = None, key: Key = None, as_json: Json = False) -> None:
