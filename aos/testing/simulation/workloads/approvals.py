@@ -20,7 +20,7 @@ from aos.workflows.human.request_state import RequestState
 
 _REQUESTS = 4
 _PEOPLE = ("anna", "ben", "cleo", "nobody")
-_ANSWERS = 7
+_ANSWERS = 5
 _WRONG = "0" * 64
 _ENDS = ("request.answered", "request.expired", "request.withdrawn")
 _EVERY = timedelta(minutes=1)
@@ -119,17 +119,19 @@ def _ended_once(state: RequestState, entries: Sequence[JournalEntry], outcomes: 
 def _one_answer_counts(state: RequestState, entries: Sequence[JournalEntry]) -> Iterator[str]:
     taken = [record["message"] for entry in entries for record in entry.received if _is_answer(record)]
     refused = {fact["message"] for entry in entries for fact in entry.facts if fact["kind"] == REFUSED}
-    counted = [message for message in taken if message["id"] not in refused]
+    # By what is written in them: an answer that was sent again has another id.
+    counted = [message["data"] for message in taken if message["id"] not in refused]
+    names = [given["comment"] for given in counted]
     answer, request = state.answer, state.request
     if answer is None or answer.via == "default" or request is None:
         if counted:
-            yield f"{[message['id'] for message in counted]} were accepted, and the request is {state.status.value}"
+            yield f"{names} were accepted, and the request is {state.status.value}"
         return
-    if [message["id"] for message in counted] != [answer.comment]:
-        yield f"{answer.comment} counts, and accepted were {[message['id'] for message in counted]}"
+    if names != [answer.comment]:
+        yield f"{answer.comment} counts, and accepted were {names}"
     if state.expires_at is not None and answer.at >= state.expires_at:
         yield f"{answer.comment} came at {answer.at}, and the request had expired at {state.expires_at}"
-    if answer.by not in state.audience or any(message["data"]["digest"] == _WRONG for message in counted):
+    if answer.by not in state.audience or any(given["digest"] == _WRONG for given in counted):
         yield f"{answer.comment} is not an answer that may count"
 
 
