@@ -55,6 +55,8 @@ async def roll_back(run: Run, name: str) -> None:
 def _begin_anew(run: Run, places: Iterable[int], reason: str) -> None:
     state, marks = run.state, run.marks
     chosen = list(places)
+    if not state.steps:
+        raise NotAllowedNow(f"Run {run.id!r} could not begin. Start another.", code="run_not_begun")
     if state.stopping is not None:
         raise NotAllowedNow(f"Run {run.id!r} is being ended. Wait until it has.", code="run_ending")
     _check_needs(run, set(chosen))

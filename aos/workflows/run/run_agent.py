@@ -97,7 +97,7 @@ class RunAgent(Agent[RunState]):
     async def start(self, turn: Turn, state: RunState, request: StartRun) -> None:
         if state.request is not None:
             raise NotAllowedNow(f"Run {turn.agent!r} was started already. Use another id.", code="run_exists")
-        state.request, state.held = request, turn.hold_reply()
+        state.request, state.held, state.labels = request, turn.hold_reply(), list(request.labels)
         state.created_at, state.started_at = turn.message.time, turn.now
         state.status = RunStatus.RUNNING
         try:
@@ -273,6 +273,9 @@ class RunAgent(Agent[RunState]):
         """All that this turn works with. Raises `NotFound` where the run was never started."""
         if state.request is None:
             raise NotFound(f"There is no run {turn.agent!r}. Start it first.", code="unknown_run")
+        # What a step is given may be made of anything that came in before.
+        turn.label(*state.labels)
+        state.labels = sorted(turn.labels)
         request, inputs = state.request, state.request.inputs
         if state.inputs_in_row:
             given = await turn.rows.get(INPUTS)

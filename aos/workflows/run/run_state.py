@@ -109,6 +109,7 @@ class RunState(BaseModel):
         generation: How often it was begun anew from a step.
         going: A message to itself is under way to start more steps.
         topics: Topics of events, and whether it waits for one of them.
+        labels: Of everything that has come in: whatever follows may be made of it.
         error: The first that failed it.
     """
 
@@ -129,6 +130,7 @@ class RunState(BaseModel):
     generation: int = 0
     going: bool = False
     topics: dict[str, bool] = {}
+    labels: list[str] = []
     progress: float = 0.0
     cost_usd: float = 0.0
     tokens: int = 0

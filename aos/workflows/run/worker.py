@@ -14,6 +14,7 @@ from aos.agents import Agent, NoState, Turn, on
 from aos.kernel.errors import AosError, InfrastructureError, InvalidInput, NeedsAnswer
 from aos.kernel.policy import AgentPolicy
 from aos.kernel.turn import ERROR_TYPE
+from aos.tools.declaration import Tool
 from aos.tools.tool_source import Further
 from aos.tools.toolbox import Toolbox
 from aos.workflows.messages import WORKER_RUN, WORKER_TYPE
@@ -51,8 +52,9 @@ class WorkflowWorker(Agent[NoState]):
     policy = AgentPolicy(message_timeout=540.0)
 
     @property
-    def _has_tools(self) -> bool:
-        return True
+    def tools(self) -> tuple[Tool | str, ...]:  # type: ignore[override]  # others say it once, in the class
+        """All there are: which one is called is up to the workflow, and calls of any may have to be taken back."""
+        return tuple(self.surroundings.tools)
 
     @on(WORKER_RUN)
     async def run(self, turn: Turn, _: NoState, call: WorkerCall) -> WorkerResult | None:

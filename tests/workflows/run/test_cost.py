@@ -45,7 +45,9 @@ def wide(count: int) -> list[dict[str, Any]]:
 
 
 def items(count: int) -> list[dict[str, Any]]:
-    return [{"id": "all", "map": {"over": list(range(count)), "step": {"agent": "probe", "with": {"n": "${{ item }}"}}}}]
+    return [
+        {"id": "all", "map": {"over": list(range(count)), "step": {"agent": "probe", "with": {"n": "${{ item }}"}}}}
+    ]
 
 
 @pytest.mark.parametrize("shape", [chain, wide, items])

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from aos.agents import Agent, NoState, Turn, on
+from aos.tools.declaration import tool
+from aos.workflows.human.request import GivenAnswer
 from aos.workflows.messages import Contribution, ContributionRequest
 from tests.workflows.run.office import Office, do
 
@@ -107,3 +109,43 @@ async def test_a_team_does_a_step(office: Office) -> None:
 async def test_a_message_of_the_agents_own_has_the_parameters_as_its_data(office: Office) -> None:
     steps = [{"id": "up", "agent": "counter", "message": "count.up", "with": {"from": 1}, "priority": 9}]
     assert (await office.run(steps))["output"] == {"up": {"counted": 2, "priority": 9}}
+
+
+@tool(effect="irreversible", risk="high")
+async def wire(amount: int) -> dict[str, int]:
+    """Send money.
+
+    Args:
+        amount: In cents.
+    """
+    return {"sent": amount}
+
+
+async def test_a_risky_tool_with_content_from_outside_waits_for_a_person(office: Office) -> None:
+    office.registry.surroundings.tools.register(wire)
+    await office.define(
+        [do("look", say=5), {"id": "pay", "tool": "wire", "with": {"amount": "${{ steps.look.output }}"}}]
+    )
+    run_id = await office.workflows.start("w", labels=("untrusted:web",))
+    await office.settle()
+    assert (await office.workflows.status(run_id))["steps"]["pay"]["status"] == "running"
+    (asked,), _ = await office.system.people.open()
+    await office.system.people.answer(asked["id"], GivenAnswer(by="anna", approved=True))
+    await office.settle()
+    assert (await office.workflows.result(run_id))["output"] == {"pay": {"sent": 5}}
+
+
+async def test_what_follows_an_event_knows_of_what_came_from_outside(office: Office) -> None:
+    office.registry.surroundings.tools.register(wire)
+    await office.define(
+        [
+            {"id": "rest", "wait": {"event": {"topic": "go"}}},
+            {"id": "pay", "tool": "wire", "with": {"amount": "${{ inputs.n }}"}, "needs": ["rest"]},
+        ],
+        inputs={"n": "integer"},
+    )
+    run_id = await office.workflows.start("w", {"n": 5}, labels=("untrusted:web",))
+    await office.settle()
+    await office.workflows.event(run_id, "go")
+    await office.settle()
+    assert len((await office.system.people.open())[0]) == 1

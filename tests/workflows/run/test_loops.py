@@ -14,14 +14,15 @@ def office() -> Office:
     return Office()
 
 
-def again(step: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
-    own = {name: more.pop(name) for name in ("retry", "timeout") if name in more}
+def again(step: dict[str, Any] | None = None, *, while_: str | None = None, **more: Any) -> dict[str, Any]:
+    own: dict[str, Any] = {name: more.pop(name) for name in ("retry", "timeout") if name in more}
     body = (
         {"steps": more.pop("steps")}
         if "steps" in more
         else {"step": step or {"agent": "hand", "with": {"say": "${{ index }}"}}}
     )
-    return {"id": "again", "loop": {**body, **more}, **own}
+    condition = {} if while_ is None else {"while": while_}
+    return {"id": "again", "loop": {**body, **condition, **more}, **own}
 
 
 async def test_until_the_output_is_good_enough(office: Office) -> None:
@@ -30,8 +31,8 @@ async def test_until_the_output_is_good_enough(office: Office) -> None:
 
 
 async def test_while_it_holds(office: Office) -> None:
-    assert (await office.run([again(**{"while": "index < 2"})]))["output"] == {"again": 1}
-    assert (await office.run([again(**{"while": "false"})], name="never"))["output"] == {"again": None}
+    assert (await office.run([again(while_="index < 2")]))["output"] == {"again": 1}
+    assert (await office.run([again(while_="false")], name="never"))["output"] == {"again": None}
 
 
 async def test_at_most_so_many_rounds(office: Office) -> None:

@@ -17,7 +17,7 @@ def office() -> Office:
 
 
 def each(over: Any, step: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
-    own = {name: more.pop(name) for name in ("retry", "timeout", "optional") if name in more}
+    own: dict[str, Any] = {name: more.pop(name) for name in ("retry", "timeout", "optional") if name in more}
     action = step or {"agent": "hand", "with": {"say": "${{ item * 2 }}"}}
     return {"id": "all", "map": {"over": over, "step": action, **more}, **own}
 

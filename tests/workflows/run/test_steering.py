@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -74,7 +75,7 @@ async def test_only_agents_that_want_to_know_are_told(office: Office) -> None:
 
 async def test_cancelling_goes_on_to_runs_teams_people_and_timers(office: Office) -> None:
     await office.define([do("slow", silent=True)], name="inner")
-    steps = [
+    steps: list[dict[str, Any]] = [
         {"id": "inner", "workflow": "inner"},
         {"id": "ok", "wait": {"approval": {"prompt": "Pay?"}}},
         {"id": "rest", "wait": {"for": "1d"}},
