@@ -106,7 +106,7 @@ class RequestAgent(Agent[RequestState]):
 
     @on(_REMIND)
     async def remind(self, turn: Turn, state: RequestState, _: Any) -> None:
-        request = _due(turn, state)
+        request = self._waiting(turn, state)
         if request is not None:
             state.reminders += 1
             self._tell(turn, state, "reminded", reminder=state.reminders)
@@ -114,7 +114,7 @@ class RequestAgent(Agent[RequestState]):
 
     @on(_ESCALATE)
     async def escalate(self, turn: Turn, state: RequestState, _: Any) -> None:
-        request = _due(turn, state)
+        request = self._waiting(turn, state)
         if request is not None:
             added = request.escalate[state.steps].to
             state.steps += 1
@@ -125,8 +125,18 @@ class RequestAgent(Agent[RequestState]):
     @on(_EXPIRE)
     async def expire(self, turn: Turn, state: RequestState, _: Any) -> None:
         request = _due(turn, state)
-        if request is None:
-            return
+        if request is not None:
+            self._expired(turn, state, request)
+
+    def _waiting(self, turn: Turn, state: RequestState) -> HumanRequest | None:
+        """The request whose clock rings, unless it is over: then it ends, as its own alarm may have been given up."""
+        request = _due(turn, state)
+        if request is None or state.expires_at is None or state.expires_at > turn.now:
+            return request
+        self._expired(turn, state, request)
+        return None
+
+    def _expired(self, turn: Turn, state: RequestState, request: HumanRequest) -> None:
         if request.default is not None:
             rationale = "Nobody answered in time, so the default of the request counts."
             self._answered(turn, state, request.default, by="default", via="default", rationale=rationale)

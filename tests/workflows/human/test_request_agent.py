@@ -12,6 +12,7 @@ from aos.kernel.errors import AlreadyExists, NotFound, PermissionDenied
 from aos.workflows.human.action import action_digest
 from aos.workflows.human.errors import AnswerInvalid, RequestClosed
 from aos.workflows.human.request import ANSWER, HumanRequest
+from tests.harness import MemorySystem
 from tests.workflows.human.asking import Office
 
 DEPLOY = {"tool": "deploy", "arguments": {"site": "shop"}}
@@ -289,3 +290,17 @@ def test_durations_are_read_in_all_their_forms() -> None:
 def test_the_digest_does_not_depend_on_the_order_of_keys() -> None:
     assert action_digest({"a": 1, "b": [2]}) == action_digest({"b": [2], "a": 1})
     assert action_digest({"a": 1}) != action_digest({"a": "1"})
+
+
+async def test_a_reminder_that_comes_when_the_time_is_up_ends_the_request() -> None:
+    world = MemorySystem()
+    data = {"kind": "question", "prompt": "Why?", "default": "none", "expires_in": 90, "remind_every": 60}
+    await world.system.directory.send("request:late", "human.ask", data, reply_to="queue:app")
+    await world.settle(until=timedelta(seconds=50))
+    await world.system.lifecycle.order("request:late", "pause", reason="Audit")
+    await world.settle(until=timedelta(seconds=100))
+    await world.system.lifecycle.order("request:late", "resume")
+    await world.settle()
+    state = await world.state("request:late")
+    assert (state["status"], state["reminders"]) == ("answered", 0)
+    assert [message["data"]["by"] for message in world.sent_to("app")] == ["default"]
