@@ -14,7 +14,7 @@ from aos.workflows.definition.templates import expression_of, render
 from aos.workflows.run.calls import CALL_TIMEOUT, Asked, make_call
 from aos.workflows.run.names import Names, names_for_item, names_for_list
 from aos.workflows.run.outcome import Outcome, failed
-from aos.workflows.run.progress import note_progress
+from aos.workflows.run.progress import note_progress, tell_parent
 from aos.workflows.run.records import PAGE_SIZE, item_key, item_prefix, page_key
 from aos.workflows.run.retrying import record_of, try_later
 from aos.workflows.run.run import Run, note
@@ -119,7 +119,8 @@ async def end_item(run: Run, place: int, index: int, outcome: Outcome, call: Cal
     run.turn.rows.put(item_key(place, index), row.model_dump(mode="json"))
     fan.done += 1
     fan.failed += outcome.error is not None
-    note_progress(run)
+    if note_progress(run):
+        tell_parent(run, place, StepStatus.RUNNING, is_further=True)
     if outcome.error is not None and each.on_item_failure == "fail":
         details = {**(outcome.error.get("details") or {}), "index": index}
         end_fan(run, place, Outcome(error={**outcome.error, "details": details}))

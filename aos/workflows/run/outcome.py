@@ -11,6 +11,8 @@ from aos.workflows.messages import RunEnded, TeamResult
 from aos.workflows.run.run_state import CallKind
 from aos.workflows.status import RunStatus
 
+_NO_REASON = {"code": TerminalError.code, "message": "It failed, and did not say why."}
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -29,7 +31,7 @@ def failed(error: AosError) -> Outcome:
 def outcome_of(kind: CallKind, message_type: str, answer: Any) -> Outcome:
     """What a reply says."""
     if message_type == ERROR_TYPE:
-        return Outcome(error=_cause(answer if isinstance(answer, dict) else {}))
+        return Outcome(error=_cause({**_NO_REASON, **answer} if isinstance(answer, dict) else _NO_REASON))
     if kind in ("workflow", "part"):
         return _of_run(RunEnded.model_validate(answer), part=kind == "part")
     if kind == "team":

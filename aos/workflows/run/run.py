@@ -27,7 +27,6 @@ class Run:
     Attributes:
         graph: That of the part, where the run is one.
         takes: Whether an agent handles messages of a type.
-        began: How many steps and items this message has begun.
         part: Which part of the definition the run does, where it does not do all of it.
     """
 
@@ -38,7 +37,6 @@ class Run:
     takes: Callable[[str, str], bool]
     part: Part | None = None
     inputs: dict[str, Any] = field(default_factory=dict)
-    began: int = 0
     marks: Marks = field(init=False)
 
     def __post_init__(self) -> None:

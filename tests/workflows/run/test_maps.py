@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from aos.workflows.messages import Parent
 from tests.workflows.run.office import Office, do
 
 
@@ -126,3 +127,9 @@ async def test_no_more_items_than_the_run_allows(office: Office) -> None:
     run_id = await office.begin([each(list(range(9)), {"agent": "hand", "with": {"hold": True}})], concurrency=3)
     assert len(await office.works()) == 3
     assert len((await office.state(f"workflow:{run_id}"))["calls"]) == 3
+
+
+async def test_a_map_tells_how_far_it_is(office: Office) -> None:
+    await office.run([each([1, 2, 3, 4])], parent=Parent(address="hand"))
+    told = [one["progress"] for one in (await office.state("hand"))["told"]]
+    assert told == [0.0, 0.25, 0.5, 0.75, 0.99, 0.99]
