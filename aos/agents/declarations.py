@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from aos.agents.declaration import Declaration
-from aos.agents.declarative_agent import DeclarativeAgent
+from aos.agents.declared_purpose import agent_of
 from aos.agents.registry import AgentRegistry
 from aos.kernel.errors import (
     AlreadyExists,
@@ -199,7 +199,7 @@ class Declarations:
             del self._digests[agent_type]
         for agent_type, (digest, declaration) in wanted.items():
             if self._digests.get(agent_type) != digest:
-                self._registry.declare(DeclarativeAgent(declaration))
+                self._registry.declare(agent_of(declaration))
                 self._digests[agent_type] = digest
 
     async def _rows(self) -> list[Entity]:

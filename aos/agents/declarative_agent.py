@@ -119,7 +119,7 @@ class DeclarativeAgent(Agent[Remembered]):
         conversation.append(response.text, role="assistant")
         state.count(response)
         turn.state = {**turn.state, **state.model_dump(mode="json")}
-        turn.reply(answer)
+        self._send_answer(turn, answer)
         if self.declaration.publish is not None and turn.message.type != QUERY_TYPE:
             turn.publish(self.declaration.publish, ANSWER_TYPE, {"agent": turn.agent, **answer})
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aos.agents.agent_file import find_agent_files, read_agent_file
 from aos.agents.agent_registry_file import read_registry_file
-from aos.agents.declarative_agent import DeclarativeAgent
+from aos.agents.declared_purpose import agent_of
 from aos.agents.registry import AgentRegistry, discover, discover_installed
 from aos.kernel.errors import SettingInvalid
 
@@ -65,7 +65,7 @@ def declare_files(folders: Iterable[str], registry: AgentRegistry, environ: Mapp
         for warning in found.warnings:
             log.warning("%s", warning)
         if found.declaration.enabled:
-            registry.register(DeclarativeAgent(found.declaration))
+            registry.register(agent_of(found.declaration))
 
 
 def declare_registry_file(path: Path, registry: AgentRegistry, servers: Collection[str] | None = None) -> None:
@@ -75,4 +75,4 @@ def declare_registry_file(path: Path, registry: AgentRegistry, servers: Collecti
         raise SettingInvalid("Setting 'agent_registry' names a file that is not right. " + " ".join(found.problems))
     for declaration in found.declarations:
         if declaration.enabled:
-            registry.register(DeclarativeAgent(declaration))
+            registry.register(agent_of(declaration))
