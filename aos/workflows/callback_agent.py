@@ -14,7 +14,7 @@ from aos.tools.webhook import Webhooks
 
 CALLBACK_TYPE = "callback"
 CALLBACK_SEND = "callback.send"
-_TRIES = AgentPolicy(retry=RetryPolicy(max_attempts=12, first_delay=5.0, factor=3.0, max_delay=4 * 3_600.0))
+_TRIES = AgentPolicy(retry=RetryPolicy(max_attempts=14, first_delay=5.0, factor=3.0, max_delay=4 * 3_600.0))
 
 
 class Callback(BaseModel):
