@@ -54,6 +54,7 @@ from aos.workflows.human.people import People
 from aos.workflows.human.request_agent import RequestAgent
 from aos.workflows.human.request_index import RequestIndex
 from aos.workflows.optimizing.optimizer import Optimizer
+from aos.workflows.orchestrations import Orchestrations
 from aos.workflows.run.run_agent import RunAgent
 from aos.workflows.run.worker import WorkflowWorker
 from aos.workflows.run_index import RunIndex
@@ -108,6 +109,7 @@ class AgentOperatingSystem:
         team_runs: Teams at work.
         definitions: The workflows there are.
         workflows, run_orders: Their runs, and what starts them.
+        orchestrations: Tasks in the words of other systems.
         schedules: The lanes in which work waits for its turn.
         optimizer: Says what the runs of workflows tell.
         declared_events: The rules and patterns that events are for.
@@ -201,6 +203,7 @@ class AgentOperatingSystem:
         self.directory = Directory(self.kernel, registry, agent_index, adapters.clock, adapters.ids)
         choice = ExecutionChoice(registry, self.directory, self.definitions.store, lambda: self.mcp_servers)
         self.tasks = Tasks(self.kernel, self.task_index, choice, self.webhooks, adapters.clock, adapters.ids)
+        self.orchestrations = Orchestrations(self.tasks, adapters.tables, adapters.clock)
         teams = Teams(adapters.tables, self.kernel.settings.orders_table, declared_teams.members)
         self.lifecycle = Lifecycle(self.kernel, self.directory, agent_index, teams, adapters.clock)
         self.health = Health(self.kernel, self.directory, adapters.tables, adapters.blobs, adapters.clock)

@@ -26,6 +26,7 @@ from aos.api.routes import (
     mcp_servers,
     models,
     optimizing,
+    orchestrations,
     purpose,
     questions,
     requests,
@@ -71,6 +72,7 @@ def create_app(operating_system: AgentOperatingSystem) -> FastAPI:
         event_rules,
         optimizing,
         workflows,
+        orchestrations,
         declarations,
         tools,
         apps,
@@ -94,7 +96,14 @@ def create_app(operating_system: AgentOperatingSystem) -> FastAPI:
     app.include_router(workflow_runs.starts, prefix=PREFIX)
     app.include_router(workflow_steering.events, prefix=PREFIX)
     app.include_router(links.router, prefix="/api")
-    for seed_routes in (system.seed_router, mcp.router, mcp_servers.seed_router, apps.router, apps.status_router):
+    for seed_routes in (
+        system.seed_router,
+        mcp.router,
+        mcp_servers.seed_router,
+        apps.router,
+        apps.status_router,
+        orchestrations.router,
+    ):
         app.include_router(seed_routes, prefix="/api")
     app.add_api_route(f"{PREFIX}/docs", _docs, include_in_schema=False)
     return app

@@ -16,12 +16,20 @@ NOW = START + timedelta(seconds=75)
 
 
 def a_run(**more: Any) -> dict[str, Any]:
-    run = {"id": "r1", "workflow": "w", "status": "running", "progress": 0.5, "cost_usd": 0.25}
+    run: dict[str, Any] = {"id": "r1", "workflow": "w", "status": "running", "progress": 0.5, "cost_usd": 0.25}
     return {**run, "started_at": START.isoformat(), "completed_at": None, **more}
 
 
 def a_step(id: str, status: str = "pending", **more: Any) -> dict[str, Any]:
-    step = {"id": id, "title": id, "kind": "agent", "status": status, "who": "hand", "needs": [], "error": None}
+    step: dict[str, Any] = {
+        "id": id,
+        "title": id,
+        "kind": "agent",
+        "status": status,
+        "who": "hand",
+        "needs": [],
+        "error": None,
+    }
     began = None if status == "pending" else START.isoformat()
     return {**step, "started_at": began, "completed_at": None, "retry_count": 0, **more}
 

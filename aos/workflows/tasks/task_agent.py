@@ -254,6 +254,7 @@ class TaskAgent(Agent[TaskState]):
         key = turn.agent.partition(":")[2]
         told = {
             "id": key,
+            "reference": state.request.reference if state.request is not None else None,
             "status": state.status.value,
             "result": state.result,
             "error": state.error,

@@ -24,6 +24,7 @@ class TaskRequest(BaseModel):
         deadline: When it has to be done.
         budget: US dollars it may cost.
         callback_url: Where its end is told, signed.
+        reference: The caller's own name for it; told with its end.
         auto_execute: Begin at once; otherwise it waits for `execute`.
         workflow: Done by this workflow (`name`, or `name@version`), whatever the type.
         agents: Done by these agents.
@@ -44,6 +45,7 @@ class TaskRequest(BaseModel):
     deadline: datetime | None = None
     budget: float | None = Field(default=None, gt=0)
     callback_url: str | None = Field(default=None, max_length=2_000)
+    reference: str | None = Field(default=None, max_length=200)
     auto_execute: bool = True
     workflow: str | None = Field(default=None, max_length=100)
     agents: list[str] | None = Field(default=None, min_length=1, max_length=15)
