@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from aos.kernel.errors import AlreadyExists, AosError, InvalidInput
 from aos.kernel.message import Message
+from aos.workflows.declared_file import files_named, read_mapping
 from aos.workflows.events.action import StartWorkflow
 from aos.workflows.events.circles import circle_among
 from aos.workflows.events.pattern import Pattern
@@ -103,19 +102,12 @@ def read_event_files(folders: Iterable[str | Path]) -> list[EventFile]:
     Raises:
         InvalidInput: a file is not right; the message names it and what is wrong.
     """
-    files = sorted({path for folder in folders for path in Path(folder).rglob("*") if path.name.endswith(SUFFIXES)})
-    return [read_event_file(path) for path in files]
+    return [read_event_file(path) for path in files_named(folders, SUFFIXES)]
 
 
 def read_event_file(path: Path) -> EventFile:
     """What a file declares. Raises `InvalidInput`."""
-    text = path.read_text(encoding="utf-8")
-    try:
-        content: Any = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-    except (ValueError, yaml.YAMLError) as error:
-        raise InvalidInput(f"{path} cannot be read: {error}") from error
-    if not isinstance(content, dict):
-        raise InvalidInput(f"{path} declares nothing: it should be a mapping with `rules` and `patterns`.")
+    content = read_mapping(path, "a mapping with `rules` and `patterns`")
     try:
         return EventFile.model_validate(content)
     except ValidationError as error:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from aos.kernel.errors import AlreadyExists, InvalidInput, NotFound
+from aos.workflows.declared_file import files_named, read_mapping
 from aos.workflows.messages import TeamStart
 from aos.workflows.teams.definition import Team, parse_team
 
@@ -74,19 +71,12 @@ def read_teams(folders: Iterable[str | Path]) -> list[Team]:
     Raises:
         InvalidInput: a file declares no team; the message names it.
     """
-    files = sorted({path for folder in folders for path in Path(folder).rglob("*") if path.name.endswith(SUFFIXES)})
-    return [read_team(path) for path in files]
+    return [read_team(path) for path in files_named(folders, SUFFIXES)]
 
 
 def read_team(path: Path) -> Team:
     """The team that a file declares; without a `name` in it, the file's own is the team's. Raises `InvalidInput`."""
-    text = path.read_text(encoding="utf-8")
-    try:
-        content: Any = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-    except (ValueError, yaml.YAMLError) as error:
-        raise InvalidInput(f"{path} cannot be read: {error}") from error
-    if not isinstance(content, dict):
-        raise InvalidInput(f"{path} declares no team: it should be a mapping with `kind` and `members`.")
+    content = read_mapping(path, "a mapping with `kind` and `members`")
     try:
         return parse_team({"name": path.name.partition(".")[0], **content})
     except InvalidInput as error:
