@@ -139,7 +139,8 @@ async def test_resources_show_context_history_memory_journal_and_state(world: Me
         await world.settle()
         listed = [resource.uri for resource in (await client.list_resources()).resources]
         assert listed == [
-            f"aos://agents/archivist/{name}" for name in ("context", "history", "memory", "journal", "state")
+            f"aos://agents/archivist/{name}"
+            for name in ("context", "history", "memory", "statistics", "journal", "state")
         ]
         content: dict[str, Any] = {}
         for uri in listed:

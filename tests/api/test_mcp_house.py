@@ -128,6 +128,30 @@ async def test_goals_journal_and_memory_are_resources(world: MemorySystem) -> No
                 await client.read_resource(uri)
 
 
+async def test_an_agent_without_code_is_asked_at_its_own_address_too(world: MemorySystem) -> None:
+    async with connected(world, path="/api/mcp/writer") as client:
+        tools = {tool.name: tool for tool in (await client.list_tools()).tools}
+        assert tools["agent.query"].input_schema["required"] == ["prompt"]
+        await client.call_tool("agent.query", {"prompt": "Hello?"})
+        wrong = await client.call_tool("agent.query", {"question": "Hello?"})
+        assert wrong.is_error
+    [sent] = [json.loads(message.body) for message in world.outbox.sent]
+    assert (sent["to"], sent["type"], sent["data"]) == ("writer", "agent.query", {"prompt": "Hello?"})
+
+
+async def test_what_the_context_counts_is_a_resource(world: MemorySystem) -> None:
+    await world.system.directory.send("archivist", "paper.filed", {"name": "deed"})
+    await world.settle()
+    async with connected(world) as client:
+        counted = await read(client, "aos://agents/archivist/statistics")
+    assert (counted["total_context_writes"], counted["current_history_size"], counted["total_memory_items"]) == (
+        1,
+        1,
+        1,
+    )
+    assert counted["metadata"]["agent_id"] == "archivist"
+
+
 @pytest.mark.parametrize("path", ["/api/mcp", "/api/mcp/writer"])
 async def test_prompts_come_from_declarations(world: MemorySystem, path: str) -> None:
     async with connected(world, path=path) as client:

@@ -20,6 +20,7 @@ RESOURCES = {
     "context": "The values it keeps from turn to turn",
     "history": "The events in its history, oldest first",
     "memory": "The items in its memory, oldest first",
+    "statistics": "How often its context was read and written, and how much there is of what",
     "journal": f"What it did in its newest {_NEWEST} turns, newest first",
     "state": "Its state, and how its life has gone so far",
     "goals": "The goals of its purpose, with their progress",
@@ -69,4 +70,6 @@ class AgentResources:
         context = await self._directory.context(self._address)
         if name == "context":
             return await context.get_all_context()
+        if name == "statistics":
+            return {**await context.get_statistics(), "metadata": context.metadata}
         return await (context.get_event_history() if name == "history" else context.get_memory())

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import mcp_types as types
 from mcp.shared.exceptions import MCPError
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from aos.agents.handlers import Handler
+from aos.agents.query import QUERY_TYPE, Query
 from aos.api.mcp.schemas import Arguments
 from aos.kernel.errors import AosError, InvalidInput
 from aos.kernel.outgoing import IN_JOURNAL
@@ -44,6 +46,10 @@ _READS: dict[str, tuple[type[BaseModel], str]] = {
 }
 
 
+_QUESTION = Handler("message", QUERY_TYPE, QUERY_TYPE, TypeAdapter(Query))
+"""What an agent without code understands, which has no method for it."""
+
+
 class AgentTools:
     """The tools of one agent."""
 
@@ -52,6 +58,8 @@ class AgentTools:
         self._agent = agent
         self._address = address
         self._handlers = {key: handler for key, handler in agent.message_handlers.items() if key != "*"}
+        if QUERY_TYPE in agent.message_types:
+            self._handlers.setdefault(QUERY_TYPE, _QUESTION)
 
     def list(self) -> list[types.Tool]:
         """All tools."""
@@ -98,7 +106,9 @@ class AgentTools:
 
     def _message_tool(self, key: str) -> types.Tool:
         handler = self._handlers[key]
-        said = inspect.getdoc(getattr(self._agent, handler.name)) or f"Send the agent {key!r}."
+        said = inspect.getdoc(getattr(self._agent, handler.name, None)) or f"Send the agent {key!r}."
+        if handler is _QUESTION:
+            said = "Ask the agent in words."
         return types.Tool(name=key, description=said, input_schema=Arguments(handler).schema)
 
     async def _send(self, key: str, data: Any, meta: Mapping[str, Any], traceparent: str | None) -> dict[str, Any]:
