@@ -166,6 +166,27 @@ async def test_a_run_is_done_anew_from_a_step(office: Office) -> None:
         assert (await api.post(f"/workflow-runs/{run}/rerun", json={"from_step": "none"})).status_code == 404
 
 
+async def test_a_run_goes_back_to_a_checkpoint(office: Office) -> None:
+    async with connect(office) as api:
+        run = await begin(api, office, [do("a"), {"id": "paid", "wait": {"event": {"topic": "paid"}}}, do("b", "paid")])
+        place = f"/workflow-runs/{run}"
+        assert (await api.post(f"{place}/checkpoints", json={"name": "before"})).json()["name"] == "before"
+        await office.settle(until=NOW)
+        await api.post(f"{place}/events", json={"topic": "paid"})
+        await office.settle(until=NOW)
+        [kept] = (await api.get(f"{place}/checkpoints")).json()["checkpoints"]
+        assert kept["name"] == "before"
+        assert (await api.post(f"{place}/rollback", json={"name": "before"})).status_code == 202
+        await office.settle(until=NOW)
+        shown = (await api.get(place)).json()["steps"]
+        assert {id: step["status"] for id, step in shown.items()} == {
+            "a": "completed",
+            "paid": "waiting",
+            "b": "pending",
+        }
+        assert (await api.post(f"{place}/rollback", json={"name": "none"})).status_code == 404
+
+
 async def test_steps_that_wait_are_answered(office: Office) -> None:
     approval = {"id": "ok", "wait": {"approval": {"prompt": "Go on?", "audience": ["anna"]}}}
     paid = {"id": "paid", "wait": {"event": {"topic": "order.paid"}}, "needs": ["ok"]}

@@ -31,6 +31,22 @@ class Rerun(BaseModel):
     from_step: str = Field(min_length=1, max_length=100)
 
 
+class Checkpoint(BaseModel):
+    """Names a checkpoint; a new one is given a name where it has none."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+
+
+class Rollback(BaseModel):
+    """The checkpoint to go back to."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(min_length=1, max_length=100)
+
+
 class StepResponse(BaseModel):
     """An answer to a step that waits: `true` and `false` approve and reject; for an event, its data.
 
@@ -87,6 +103,26 @@ async def rerun(run_id: str, order: Rerun, request: Request) -> dict[str, Any]:
     """Do a step anew, and all that depends on it."""
     await system_of(request).workflows.rerun(run_id, order.from_step)
     return {"id": run_id, "status": "running", "from_step": order.from_step}
+
+
+@router.post("/{run_id}/checkpoints", status_code=202)
+async def checkpoint(run_id: str, request: Request, wanted: Checkpoint | None = None) -> dict[str, Any]:
+    """Keep how the steps of a run stand, to go back to it."""
+    kept = await system_of(request).workflows.checkpoint(run_id, wanted.name if wanted else None)
+    return {"id": run_id, "name": kept}
+
+
+@router.get("/{run_id}/checkpoints")
+async def checkpoints(run_id: str, request: Request) -> dict[str, Any]:
+    """The checkpoints of a run."""
+    return {"checkpoints": await system_of(request).workflows.checkpoints(run_id)}
+
+
+@router.post("/{run_id}/rollback", status_code=202)
+async def rollback(run_id: str, order: Rollback, request: Request) -> dict[str, Any]:
+    """Do anew what was not done at a checkpoint, and all that depends on it."""
+    await system_of(request).workflows.rollback(run_id, order.name)
+    return {"id": run_id, "status": "running", "checkpoint": order.name}
 
 
 @router.post("/{run_id}/respond", status_code=202)
