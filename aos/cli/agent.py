@@ -156,8 +156,9 @@ def wakes(address: Address, url: Url = None, key: Key = None, as_json: Json = Fa
     if as_json:
         print_json(plan)
         return
-    columns = ("kind", "on", "name", "message", "zone", "quiet", "next", "last", "armed")
-    print_rows(plan["wakes"], columns, empty="Nothing wakes this agent.")
+    rows = [{**line, "rules": _rules(line)} for line in plan["wakes"]]
+    columns = ("kind", "on", "name", "message", "rules", "next", "last", "armed")
+    print_rows(rows, columns, empty="Nothing wakes this agent.")
 
 
 @app.command()
@@ -194,3 +195,13 @@ def _row(entry: dict[str, Any]) -> dict[str, Any]:
         "decided": ", ".join(decision["selected"] for decision in entry["decisions"]) or None,
         "ms": entry["duration_ms"],
     }
+
+
+def _rules(line: dict[str, Any]) -> str | None:
+    """What holds for a wake by the clock: its zone, what follows an outage, its spacing, its quiet hours."""
+    if "catch_up" not in line:
+        return None
+    rules = [line["zone"], f"catches up {line['catch_up']}"]
+    if line["spacing_seconds"]:
+        rules.append(f"{line['spacing_seconds']:g} s apart")
+    return ", ".join([*rules, *(f"quiet {hours}" for hours in line["quiet"])])

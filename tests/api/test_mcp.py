@@ -304,7 +304,7 @@ async def test_the_documented_client_and_request_do_what_the_docs_say() -> None:
     for page in ("agents.md", "mcp.md"):
         for code in snippets(ROOT / "docs" / page, "python"):
             exec(compile(code, page, "exec", dont_inherit=True), names)
-    world = MemorySystem(names["Bookkeeper"]())
+    world = MemorySystem(names["Bookkeeper"](), api={"mcp_wait_seconds": 0})
     app = create_app(world.system)
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app)) as http:
         message_id = await names["send_invoice"](http)

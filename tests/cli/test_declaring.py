@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+from aos.agents import Agent, NoState, Turn, Wake, on
 from aos.cli.commands import app
 from tests.agents.test_agent_file import FULL, THEIRS
 from tests.agents.test_registry_files import APP, CEO, CFO
@@ -25,10 +28,23 @@ def test_a_file_is_checked_registered_shown_and_taken_back(terminal: Terminal, t
     assert "Morning Writer" in terminal("agent", "list").stdout
     plan = terminal("agent", "wakes", "writer").stdout
     assert "0 0 7 * * 1-5" in plan
-    assert "Europe/Zurich" in plan
+    assert "Europe/Zurich, catches up latest" in plan
     assert terminal.json("agent", "wakes", "writer")["agent"] == "writer"
     assert "out of force" in terminal("agent", "deregister", "writer").stdout
     assert "not_found" in terminal("agent", "deregister", "writer", code=1).output
+
+
+def test_the_plan_says_what_holds_for_each_wake(terminal: Terminal) -> None:
+    class Reporter(Agent[NoState]):
+        type = "reporter"
+        wakes = (Wake(name="poll", every="15m", catch_up="all", quiet="22:00-07:00", spacing=timedelta(minutes=10)),)
+
+        @on("agent.wake")
+        async def poll(self, turn: Turn, state: NoState, data: Any) -> None: ...
+
+    terminal.world.registry.register(Reporter())
+    plan = " ".join(terminal("agent", "wakes", "reporter").stdout.split())
+    assert "UTC, catches up all, 600 s apart, quiet 22:00-07:00" in plan
 
 
 def test_what_has_no_effect_is_said_and_what_is_wrong_ends_with_code_1(terminal: Terminal, tmp_path: Path) -> None:
