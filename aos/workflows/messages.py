@@ -7,10 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from aos.agents.work import TEAM_CONTRIBUTE, WORK, Contribution, ContributionRequest, Work
 from aos.workflows.status import RunStatus, StepStatus
-
-__all__ = ["TEAM_CONTRIBUTE", "WORK", "Contribution", "ContributionRequest", "Work"]
 
 START = "workflow.start"
 CANCEL = "workflow.cancel"

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, TypedDict, Unpack
 
+from aos.agents.work import WORK
 from aos.workflows.definition.check import refuse_problems
 from aos.workflows.definition.expressions import below
 from aos.workflows.definition.known import Known
 from aos.workflows.definition.step import Action, Step
 from aos.workflows.definition.templates import expression_of
 from aos.workflows.definition.workflow import Input, InputType, Mode, Workflow
-from aos.workflows.messages import WORK
 
 Length = str | float | timedelta
 

@@ -6,10 +6,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from aos.agents.work import WORK
 from aos.workflows.definition.duration import PositiveDuration
 from aos.workflows.definition.retry import Retry
 from aos.workflows.definition.wait import Wait
-from aos.workflows.messages import WORK
 
 KINDS = ("agent", "tool", "model", "workflow", "team", "wait", "map", "loop")
 """What a step can be; the fields of these names say which one it is."""

@@ -7,9 +7,9 @@ from statistics import fmean
 
 from pydantic import BaseModel, ConfigDict
 
+from aos.agents.work import WORK
 from aos.workflows.definition.graph import Graph
 from aos.workflows.definition.usage import steps_used
-from aos.workflows.messages import WORK
 from aos.workflows.optimizing.finished_run import FinishedRun
 from aos.workflows.status import StepStatus
 

@@ -9,23 +9,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from aos.agents.work import WORK, Work
 from aos.kernel.errors import AosError, InvalidInput
 from aos.workflows.definition.step import Action
 from aos.workflows.definition.templates import render
 from aos.workflows.human.asking import ask_people
 from aos.workflows.human.request import HumanRequest
-from aos.workflows.messages import (
-    RUN_TYPE,
-    START,
-    TEAM_START,
-    TEAM_TYPE,
-    WORK,
-    WORKER_RUN,
-    WORKER_TYPE,
-    StartRun,
-    TeamStart,
-    Work,
-)
+from aos.workflows.messages import RUN_TYPE, START, TEAM_START, TEAM_TYPE, WORKER_RUN, WORKER_TYPE, StartRun, TeamStart
 from aos.workflows.run.names import Names, results_in
 from aos.workflows.run.parts import OPTION, Part, needs_run
 from aos.workflows.run.run import Run, is_undo, note

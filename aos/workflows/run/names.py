@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from aos.agents.work import WORK
 from aos.workflows.definition.usage import Use, steps_used, uses_of, uses_of_outputs
-from aos.workflows.messages import WORK
 from aos.workflows.run.marks import Mark
 from aos.workflows.run.parts import Path
 from aos.workflows.run.records import STEP, step_key

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from aos.agents.work import Contribution
 from aos.kernel.message import format_time
-from aos.workflows.messages import Contribution
 from aos.workflows.teams.ballot import Ballot, tally
 from aos.workflows.teams.definition import Boardroom
 from aos.workflows.teams.play import WAIT, Finish, Move, Question, Table

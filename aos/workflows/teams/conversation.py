@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from aos.workflows.messages import Contribution
+from aos.agents.work import Contribution
 from aos.workflows.teams.definition import Conversation, Handoff
 from aos.workflows.teams.play import Finish, Move, Question, Table, failed
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from aos.workflows.messages import Contribution
+from aos.agents.work import Contribution
 from aos.workflows.teams.definition import Crew, CrewTask
 from aos.workflows.teams.play import Delegation, Finish, Move, Question, Table, failed
 

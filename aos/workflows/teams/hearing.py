@@ -9,8 +9,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from aos.agents.work import Contribution
 from aos.kernel.turn import ERROR_TYPE
-from aos.workflows.messages import Contribution, TeamResult
+from aos.workflows.messages import TeamResult
 
 
 @dataclass(frozen=True, slots=True)

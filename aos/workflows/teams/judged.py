@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aos.workflows.messages import Contribution
+from aos.agents.work import Contribution
 from aos.workflows.teams.definition import Judged
 from aos.workflows.teams.play import Finish, Move, Question, Table, failed
 from aos.workflows.teams.rubric import Assessment, assess

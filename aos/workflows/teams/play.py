@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from aos.workflows.messages import Contribution
+from aos.agents.work import Contribution
 from aos.workflows.teams.definition import Team
 
 Expects = Literal["text", "vote", "scores", "speaker"]

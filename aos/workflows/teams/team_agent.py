@@ -12,16 +12,10 @@ from typing import Any
 from pydantic import BaseModel
 
 from aos.agents import Agent, Turn, on, on_reply
+from aos.agents.work import TEAM_CONTRIBUTE, ContributionRequest
 from aos.kernel.errors import NotAllowedNow
 from aos.kernel.turn import ERROR_TYPE
-from aos.workflows.messages import (
-    TEAM_CONTRIBUTE,
-    TEAM_START,
-    TEAM_TYPE,
-    ContributionRequest,
-    TeamResult,
-    TeamStart,
-)
+from aos.workflows.messages import TEAM_START, TEAM_TYPE, TeamResult, TeamStart
 from aos.workflows.teams.declared_teams import team_of
 from aos.workflows.teams.definition import Boardroom, Team, parse_team
 from aos.workflows.teams.hearing import heard

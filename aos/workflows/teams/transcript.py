@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from aos.agents.work import Contribution
 from aos.kernel.turn import Turn
-from aos.workflows.messages import Contribution
 from aos.workflows.teams.team_state import LINE, TeamState, line_key
 
 MOST_SHOWN = 4_000

@@ -7,10 +7,14 @@ from typing import Any
 import pytest
 
 from aos.agents import Agent, NoState, Turn, on
+from aos.agents.work import Contribution, ContributionRequest
+from aos.llm.installed import InstalledModels
+from aos.testing.models import ModelServer, Say
 from aos.tools.declaration import tool
 from aos.workflows.human.request import GivenAnswer
-from aos.workflows.messages import Contribution, ContributionRequest
 from tests.workflows.run.office import Office, do
+
+KEY = "sk-test-0123456789"
 
 
 class Member(Agent[NoState]):
@@ -149,3 +153,28 @@ async def test_what_follows_an_event_knows_of_what_came_from_outside(office: Off
     await office.workflows.event(run_id, "go")
     await office.settle()
     assert len((await office.system.people.open())[0]) == 1
+
+
+async def test_a_model_answers_in_words_or_in_a_structure() -> None:
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+    steps = [
+        {"id": "words", "model": "Say ${{ inputs.word }}", "system": "Be brief."},
+        {"id": "number", "model": "How many?", "schema": schema, "needs": ["words"]},
+    ]
+    async with ModelServer(Say("Ho."), Say('{"n": 3}'), key=KEY) as server:
+        environ = {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": f"{server.url}/v1"}
+
+        async def secret(name: str) -> str | None:
+            return environ.get(name)
+
+        models = InstalledModels(environ, secrets=secret)
+        office = Office(models=models)
+        result = await office.run(
+            steps,
+            {"word": "ho"},
+            inputs={"word": "string"},
+            outputs={"all": ["${{ steps.words.output }}", "${{ steps.number.output.n }}"]},
+        )
+        await models.close()
+    assert result["output"] == {"all": ["Ho.", 3]}
+    assert result["tokens"] > 0

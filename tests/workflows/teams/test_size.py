@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from aos.agents import Agent
-from aos.workflows.messages import Contribution
+from aos.agents.work import Contribution
 from tests.workflows.teams.test_teams import RUBRIC, member, vote, work
 
 LONG = "word " * 40_000

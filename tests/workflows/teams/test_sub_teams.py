@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from aos.agents.work import Contribution
 from aos.kernel.address import is_address
-from aos.workflows.messages import TEAM_START, Contribution
+from aos.workflows.messages import TEAM_START
 from aos.workflows.teams.definition import parse_team
 from aos.workflows.teams.sub_team import longest, sub_team_address
 from tests.harness import MemorySystem

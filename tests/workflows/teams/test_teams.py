@@ -11,8 +11,9 @@ import pytest
 from pydantic import BaseModel
 
 from aos.agents import Agent, Turn, on
+from aos.agents.work import TEAM_CONTRIBUTE, Contribution, ContributionRequest
 from aos.kernel.errors import InvalidInput, TerminalError
-from aos.workflows.messages import TEAM_CONTRIBUTE, TEAM_START, Contribution, ContributionRequest
+from aos.workflows.messages import TEAM_START
 from aos.workflows.teams.definition import parse_team
 from aos.workflows.teams.team_agent import TEAM_CANCEL
 from tests.harness import MemorySystem
