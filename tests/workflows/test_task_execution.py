@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
@@ -22,7 +22,7 @@ KEY = "whsec_" + base64.b64encode(b"k" * 32).decode()
 class Painter(Agent[NoState]):
     type = "painter"
     purpose = "Paint"
-    capabilities: ClassVar[tuple[str, ...]] = ("painting",)
+    capabilities: tuple[str, ...] = ("painting",)
 
     @on(WORK_TYPE)
     async def do(self, turn: Turn, _: NoState, work: Work) -> dict[str, Any]:
