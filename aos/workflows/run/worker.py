@@ -11,13 +11,13 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from aos.agents import Agent, NoState, Turn, on
-from aos.kernel.errors import AosError, InfrastructureError, InvalidInput, NeedsAnswer
+from aos.kernel.errors import AosError, InfrastructureError, InvalidInput, NeedsAnswer, PermissionDenied
 from aos.kernel.policy import AgentPolicy
 from aos.kernel.turn import ERROR_TYPE
 from aos.tools.declaration import Tool
 from aos.tools.tool_source import Further
 from aos.tools.toolbox import Toolbox
-from aos.workflows.messages import WORKER_RUN, WORKER_TYPE
+from aos.workflows.messages import RUN_TYPE, WORKER_RUN, WORKER_TYPE
 
 
 class WorkerCall(BaseModel):
@@ -58,6 +58,7 @@ class WorkflowWorker(Agent[NoState]):
 
     @on(WORKER_RUN)
     async def run(self, turn: Turn, _: NoState, call: WorkerCall) -> WorkerResult | None:
+        _check_run(turn)
         try:
             return await (self._call_tool(turn, call) if call.tool is not None else _ask_model(turn, call))
         except (InfrastructureError, NeedsAnswer):
@@ -78,6 +79,13 @@ class WorkflowWorker(Agent[NoState]):
             return WorkerResult(output=seen.result, cost_usd=_spent(turn))
         turn.reply(dict(seen.error or {}), type=ERROR_TYPE)
         return None
+
+
+def _check_run(turn: Turn) -> None:
+    """Only its run may give it something to do: what a workflow may call was checked, what others want was not."""
+    run_id = turn.agent.partition(":")[2].rpartition(".")[0]
+    if turn.message.source != f"{RUN_TYPE}:{run_id}":
+        raise PermissionDenied(f"{turn.agent!r} makes calls for its run only, not for {turn.message.source!r}.")
 
 
 async def _ask_model(turn: Turn, call: WorkerCall) -> WorkerResult:

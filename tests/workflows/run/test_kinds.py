@@ -157,7 +157,7 @@ async def test_what_follows_an_event_knows_of_what_came_from_outside(office: Off
 
 async def test_a_model_answers_in_words_or_in_a_structure() -> None:
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
-    steps = [
+    steps: list[dict[str, Any]] = [
         {"id": "words", "model": "Say ${{ inputs.word }}", "system": "Be brief."},
         {"id": "number", "model": "How many?", "schema": schema, "needs": ["words"]},
     ]
@@ -178,3 +178,12 @@ async def test_a_model_answers_in_words_or_in_a_structure() -> None:
         await models.close()
     assert result["output"] == {"all": ["Ho.", 3]}
     assert result["tokens"] > 0
+
+
+async def test_a_worker_makes_calls_for_its_run_only(office: Office) -> None:
+    run_id = await office.begin([{"id": "sum", "tool": "calculator", "with": {"expression": "1 + 1"}}])
+    for worker in (f"workflow-worker:{run_id}.1", "workflow-worker:other.1"):
+        await office.system.directory.send(worker, "worker.run", {"tool": "calculator"}, source=f"workflow:{run_id}x")
+    await office.settle()
+    letters, _ = await office.system.kernel.dead_letters.page()
+    assert [letter.error["code"] for letter in letters] == ["permission_denied", "permission_denied"]
