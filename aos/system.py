@@ -12,14 +12,12 @@ from typing import Any
 
 from aos import __version__
 from aos.agents import Agent, AgentRegistry
-from aos.agents.agent_index import AgentIndex
 from aos.agents.alarm import AlarmClock
 from aos.agents.apps import Apps
 from aos.agents.conversations.formal_agent import FormalConversationAgent
-from aos.agents.conversations.formal_index import FormalIndex
 from aos.agents.declarations import Declarations
 from aos.agents.directory import Directory
-from aos.agents.questions import QuestionIndex, Questions
+from aos.agents.questions import Questions
 from aos.agents.surroundings import House
 from aos.agents.unified_agent_manager import UnifiedAgentManager
 from aos.config import AOSConfig
@@ -36,6 +34,7 @@ from aos.messaging.app_agent import AppAgent
 from aos.messaging.message_bus import MessageBus
 from aos.messaging.requests import RequestDesk, Services
 from aos.messaging.workflow_requests import WorkflowRequests
+from aos.read_models import ReadModels
 from aos.storage.artifacts import Artifacts
 from aos.storage.documents import Documents
 from aos.telemetry.heartbeat import Heartbeat
@@ -52,23 +51,19 @@ from aos.workflows.human.links import LinkSigner, Secrets
 from aos.workflows.human.parked import ParkedQuestions
 from aos.workflows.human.people import People
 from aos.workflows.human.request_agent import RequestAgent
-from aos.workflows.human.request_index import RequestIndex
 from aos.workflows.optimizing.optimizer import Optimizer
 from aos.workflows.orchestrations import Orchestrations
 from aos.workflows.run.run_agent import RunAgent
 from aos.workflows.run.worker import WorkflowWorker
-from aos.workflows.run_index import RunIndex
 from aos.workflows.run_orders import RunOrders
 from aos.workflows.scheduling.lane_state import LaneLimits
 from aos.workflows.scheduling.scheduler_agent import SchedulerAgent
 from aos.workflows.scheduling.schedules import Schedules
 from aos.workflows.tasks.execution_choice import ExecutionChoice
 from aos.workflows.tasks.task_agent import TaskAgent
-from aos.workflows.tasks.task_index import TaskIndex
 from aos.workflows.tasks.tasks import Tasks
 from aos.workflows.teams.declared_teams import DeclaredTeams, read_teams
 from aos.workflows.teams.team_agent import TeamAgent
-from aos.workflows.teams.team_index import TeamIndex
 from aos.workflows.teams.team_runs import TeamRuns
 from aos.workflows.teams.voice import TeamVoice
 from aos.workflows.workflows import Workflows
@@ -102,7 +97,7 @@ class AgentOperatingSystem:
 
     Attributes:
         config: What it was configured with.
-        registry: Its agent types and task types.
+        registry: Its agent types.
         kernel: Runs turns.
         lifecycle, health, recovery: Stop agents and let them go on, tell how they do, repair those that are stuck.
         agent_manager: Registers agents, and says how they all are.
@@ -143,38 +138,20 @@ class AgentOperatingSystem:
         self.mcp_servers = mcp_servers or McpServers()
         self.adapters = adapters
         self.registry = registry
-        declared_teams = DeclaredTeams(read_teams(registry.folders))
+        self._teams = DeclaredTeams(read_teams(registry.folders))
         packaged = {name: file.workflow for name, file in read_workflow_files(registry.folders).items()}
         self.definitions = Definitions(
             WorkflowStore(adapters.tables, adapters.blobs, adapters.clock, packaged),
             registry,
             lambda: self.mcp_servers,
-            lambda: declared_teams.members,
+            lambda: self._teams.members,
         )
         callbacks = config.callbacks
         self.webhooks = Webhooks(Egress.to(callbacks.hosts, allow_private=callbacks.allow_private), callbacks.key)
-        for agent in (
-            TaskAgent(),
-            TeamAgent(declared_teams.find),
-            TeamVoice(),
-            RunAgent(self.definitions.store),
-            WorkflowWorker(),
-            CallbackAgent(self.webhooks),
-            AppAgent(),
-            FormalConversationAgent(),
-            RequestAgent(),
-        ):
-            registry.register(agent)
+        self._lane_limits = LaneLimits(**config.scheduler.model_dump())
+        self._register_system_agents()
         self.declared_events = install_events(registry, start=WorkflowStarter(self.definitions.store))
-        lane_limits = LaneLimits(**config.scheduler.model_dump())
-        registry.register(SchedulerAgent(lane_limits))
-        agent_index = AgentIndex(adapters.tables)
-        question_index = QuestionIndex(adapters.tables)
-        request_index = RequestIndex(adapters.tables)
-        team_index = TeamIndex(adapters.tables)
-        self.task_index = TaskIndex(adapters.tables, adapters.clock)
-        run_index = RunIndex(adapters.tables, adapters.clock)
-        self.formal_conversations = FormalIndex(adapters.tables)
+        self._lists = ReadModels.over(adapters.tables, adapters.clock)
         self.kernel = Kernel(
             registry,
             tables=adapters.tables,
@@ -183,61 +160,88 @@ class AgentOperatingSystem:
             clock=adapters.clock,
             ids=adapters.ids,
             settings=config.kernel_settings(),
-            projections=(
-                agent_index,
-                self.task_index,
-                team_index,
-                self.formal_conversations,
-                question_index,
-                request_index,
-                run_index,
-            ),
+            projections=self._lists.projections,
         )
         registry.surroundings.find_router = lambda: self.models.router
         registry.surroundings.servers = self.mcp_servers
         registry.surroundings.house = House(self.kernel, adapters.clock, adapters.ids)
-        self.artifacts = Artifacts(adapters.blobs)
-        self.documents = Documents(adapters.blobs, adapters.clock)
-        self.team_runs = TeamRuns(self.kernel, declared_teams, team_index, adapters.clock, adapters.ids)
-        self.schedules = Schedules(self.kernel, lane_limits, adapters.clock, adapters.ids)
-        self.directory = Directory(self.kernel, registry, agent_index, adapters.clock, adapters.ids)
-        choice = ExecutionChoice(registry, self.directory, self.definitions.store, lambda: self.mcp_servers)
-        self.tasks = Tasks(self.kernel, self.task_index, choice, self.webhooks, adapters.clock, adapters.ids)
-        self.orchestrations = Orchestrations(self.tasks, adapters.tables, adapters.clock)
-        teams = Teams(adapters.tables, self.kernel.settings.orders_table, declared_teams.members)
-        self.lifecycle = Lifecycle(self.kernel, self.directory, agent_index, teams, adapters.clock)
-        self.health = Health(self.kernel, self.directory, adapters.tables, adapters.blobs, adapters.clock)
-        self.recovery = Recovery(self.kernel, agent_index, adapters.tables, adapters.clock)
-        self.agent_manager = UnifiedAgentManager(registry, self.directory, adapters.clock)
-        self.messages = MessageBus(self.kernel.mailbox, registry, adapters.clock, adapters.ids)
-        self.heartbeat = Heartbeat(adapters.tables, adapters.clock, adapters.ids)
-        self.alarm = AlarmClock(registry, adapters.tables, self.kernel.mailbox, adapters.clock, self.kernel.heads)
-        self.questions = Questions(self.kernel.heads, question_index)
+        self.directory = Directory(self.kernel, registry, self._lists.agents, adapters.clock, adapters.ids)
+        self._open_operations()
+        self._open_people(secrets or _no_secrets)
+        self._open_work()
+        self._open_desk()
+
+    def _register_system_agents(self) -> None:
+        """The agents that the services are made of."""
+        for agent in (
+            TaskAgent(),
+            TeamAgent(self._teams.find),
+            TeamVoice(),
+            RunAgent(self.definitions.store),
+            WorkflowWorker(),
+            SchedulerAgent(self._lane_limits),
+            CallbackAgent(self.webhooks),
+            AppAgent(),
+            FormalConversationAgent(),
+            RequestAgent(),
+        ):
+            self.registry.register(agent)
+
+    def _open_operations(self) -> None:
+        """What those who run agents work with."""
+        outside, kernel = self.adapters, self.kernel
+        teams = Teams(outside.tables, kernel.settings.orders_table, self._teams.members)
+        self.lifecycle = Lifecycle(kernel, self.directory, self._lists.agents, teams, outside.clock)
+        self.health = Health(kernel, self.directory, outside.tables, outside.blobs, outside.clock)
+        self.recovery = Recovery(kernel, self._lists.agents, outside.tables, outside.clock)
+        self.agent_manager = UnifiedAgentManager(self.registry, self.directory, outside.clock)
+        self.messages = MessageBus(kernel.mailbox, self.registry, outside.clock, outside.ids)
+        self.heartbeat = Heartbeat(outside.tables, outside.clock, outside.ids)
+        self.alarm = AlarmClock(self.registry, outside.tables, kernel.mailbox, outside.clock, kernel.heads)
+        self.declarations = Declarations(self.registry, outside.tables, outside.clock, servers=self.mcp_servers.names)
+        self.commands = AgentCommands(self.lifecycle, self.directory, self.declarations, self.registry)
+
+    def _open_people(self, secrets: Secrets) -> None:
+        """What people are asked, and what is said between agents and them."""
+        outside = self.adapters
+        self.formal_conversations = self._lists.formal_conversations
+        self.questions = Questions(self.kernel.heads, self._lists.questions)
         self.people = People(
             self.kernel,
             self.directory,
-            request_index,
+            self._lists.requests,
             ParkedQuestions(self.questions, self.directory),
-            LinkSigner(secrets or _no_secrets, adapters.clock),
-            adapters.clock,
-            adapters.ids,
+            LinkSigner(secrets, outside.clock),
+            outside.clock,
+            outside.ids,
         )
-        self.optimizer = Optimizer(self.kernel, self.definitions.store, run_index)
-        self.workflows = Workflows(
-            self.kernel, self.definitions.store, run_index, self.people, adapters.clock, adapters.ids
-        )
-        self.run_orders = RunOrders(self.workflows, adapters.tables, adapters.clock, adapters.ids)
-        self.declarations = Declarations(registry, adapters.tables, adapters.clock, servers=self.mcp_servers.names)
-        self.apps = Apps(adapters.tables, config.app_registry)
-        self.commands = AgentCommands(self.lifecycle, self.directory, self.declarations, registry)
+
+    def _open_work(self) -> None:
+        """Tasks, workflows, teams, and what they leave behind."""
+        outside, kernel, store = self.adapters, self.kernel, self.definitions.store
+        self.artifacts = Artifacts(outside.blobs)
+        self.documents = Documents(outside.blobs, outside.clock)
+        self.task_index = self._lists.tasks
+        choice = ExecutionChoice(self.registry, self.directory, store, lambda: self.mcp_servers)
+        self.tasks = Tasks(kernel, self.task_index, choice, self.webhooks, outside.clock, outside.ids)
+        self.orchestrations = Orchestrations(self.tasks, outside.tables, outside.clock)
+        self.workflows = Workflows(kernel, store, self._lists.runs, self.people, outside.clock, outside.ids)
+        self.run_orders = RunOrders(self.workflows, outside.tables, outside.clock, outside.ids)
+        self.optimizer = Optimizer(kernel, store, self._lists.runs)
+        self.schedules = Schedules(kernel, self._lane_limits, outside.clock, outside.ids)
+        self.team_runs = TeamRuns(kernel, self._teams, self._lists.teams, outside.clock, outside.ids)
+
+    def _open_desk(self) -> None:
+        """Where business apps that speak Service Bus are answered."""
+        self.apps = Apps(self.adapters.tables, self.config.app_registry)
         self.requests = RequestDesk(
             Services(
                 directory=self.directory,
                 workflows=WorkflowRequests(self.tasks, self.workflows, self.run_orders),
                 documents=self.documents,
                 dead_letters=self.kernel.dead_letters,
-                bus=adapters.bus,
-                clock=adapters.clock,
+                bus=self.adapters.bus,
+                clock=self.adapters.clock,
                 status=self.get_system_status,
                 commands=self.commands,
             )
