@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aos.workflows.definition.retry import Retry
 from aos.workflows.run.letting_go import let_go_of
 from aos.workflows.run.marks import Mark
 from aos.workflows.run.outcome import Outcome
@@ -11,8 +12,10 @@ from aos.workflows.run.records import Completion, step_key, undo_key
 from aos.workflows.run.retrying import record_of, try_later
 from aos.workflows.run.run import Run
 from aos.workflows.run.run_state import Call
-from aos.workflows.run.stopping import stop
+from aos.workflows.run.stopping import note_unknown, stop
 from aos.workflows.status import RunStatus
+
+_OUT_OF_TIME = Retry(on=("timeout",))
 
 
 def settle(run: Run, place: int, outcome: Outcome, call: Call) -> None:
@@ -69,4 +72,6 @@ def _follow(run: Run, place: int, mark: Mark, outcome: Outcome) -> None:
     state.error = state.error or error
     run.turn.record("step.failed", step=step.id, error=outcome.error)
     if run.graph.workflow.on_failure == "compensate":
+        if _OUT_OF_TIME.covers(error):
+            note_unknown(run, place, "It did not answer in time, and whether it was done is not known.")
         stop(run, RunStatus.FAILED, error)

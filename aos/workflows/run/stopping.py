@@ -17,6 +17,7 @@ from aos.workflows.run.run_state import Stopping
 from aos.workflows.status import RunStatus
 
 SETTLE = "workflow.settle"
+_CUT_OFF = "It was under way when the run was stopped, and how far it came is not known."
 PATIENCE = timedelta(minutes=10)
 """How long answers are waited for that tell whether there is something to undo."""
 
@@ -55,14 +56,14 @@ def stop_waiting(run: Run) -> None:
         let_go(run, key, "The run has ended.")
 
 
-def note_unknown(run: Run, place: int) -> None:
-    """Put on record that a step may have been done in part, and is not undone for that."""
+def note_unknown(run: Run, place: int, reason: str = _CUT_OFF) -> None:
+    """Put on record that a step may have been done, in part or whole, and is not undone for that."""
     step, state = run.graph.steps[place], run.state
     if step.compensate is None:
         return
     state.completions += 1
     state.unknown += 1
-    error = TerminalError("It was under way when the run was stopped, and how far it came is not known.")
+    error = TerminalError(reason)
     row = Completion(step=step.id, place=place, generation=state.generation, status="failed", error=error.to_json())
     run.turn.rows.put(undo_key(state.completions), row.model_dump(mode="json"))
 

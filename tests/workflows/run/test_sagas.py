@@ -143,3 +143,11 @@ async def test_a_map_that_was_cut_off_is_named(office: Office) -> None:
     await office.workflows.cancel(run_id)
     await office.settle()
     assert [left["step"] for left in (await office.workflows.result(run_id))["not_compensated"]] == ["all"]
+
+
+async def test_a_step_that_may_have_been_done_too_late_is_named(office: Office) -> None:
+    steps = [do("a", compensate=undo()), do("slow", "a", silent=True, timeout="1m", compensate=undo())]
+    result = await office.run(steps, on_failure="compensate")
+    assert (result["status"], result["compensated"]) == ("failed", ["a"])
+    assert [left["step"] for left in result["not_compensated"]] == ["slow"]
+    assert result["error"]["details"]["cause"]["code"] == "deadline_exceeded"
