@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import replace
 
 from aos.agents import AgentRegistry
 from aos.agents.installed import installed_agents
@@ -45,13 +47,14 @@ def compose(
     """
     settings = os.environ if environ is None else environ
     outside = adapters or azure_adapters(config, settings)
+    vaults, tokens = KeyVaultSecrets(), EntraTokens()
     return AgentOperatingSystem(
         config,
-        outside,
+        replace(outside, close=_closing(outside.close, vaults.close, tokens.close)),
         registry or registry_of(config, settings),
-        models_of(settings, outside),
-        mcp_servers_of(config, settings, outside),
-        secrets=secrets_of(settings),
+        models_of(settings, outside, vaults, tokens),
+        mcp_servers_of(config, settings, outside, vaults),
+        secrets=secrets_of(settings, vaults),
     )
 
 
@@ -74,21 +77,22 @@ def registry_of(config: AOSConfig, environ: Mapping[str, str] | None = None) -> 
     )
 
 
-def models_of(environ: Mapping[str, str], adapters: Adapters) -> InstalledModels:
+def models_of(
+    environ: Mapping[str, str], adapters: Adapters, vaults: KeyVaultSecrets, tokens: EntraTokens
+) -> InstalledModels:
     """The model router's parts: keys from the settings, from Key Vault where a setting refers to it, or none."""
     return InstalledModels(
         environ,
-        secrets=secrets_of(environ),
-        token=EntraTokens(),
+        secrets=secrets_of(environ, vaults),
+        token=tokens,
         tables=adapters.tables,
         clock=adapters.clock,
         ids=adapters.ids,
     )
 
 
-def secrets_of(environ: Mapping[str, str]) -> Callable[[str], Awaitable[str | None]]:
+def secrets_of(environ: Mapping[str, str], vaults: KeyVaultSecrets) -> Callable[[str], Awaitable[str | None]]:
     """Reads settings one at a time, from Key Vault where one refers to it; None for one that is not there."""
-    vaults = KeyVaultSecrets()
 
     async def secret(name: str) -> str | None:
         value = environ.get(name, "").strip()
@@ -97,7 +101,12 @@ def secrets_of(environ: Mapping[str, str]) -> Callable[[str], Awaitable[str | No
     return secret
 
 
-def mcp_servers_of(config: AOSConfig, environ: Mapping[str, str], adapters: Adapters | None = None) -> McpServers:
+def mcp_servers_of(
+    config: AOSConfig,
+    environ: Mapping[str, str],
+    adapters: Adapters | None = None,
+    vaults: KeyVaultSecrets | None = None,
+) -> McpServers:
     """The MCP servers of the configured file; `${NAME}` in it are app settings, which may refer to Key Vault.
 
     Raises:
@@ -107,7 +116,7 @@ def mcp_servers_of(config: AOSConfig, environ: Mapping[str, str], adapters: Adap
     return McpServers.of_file(
         config.mcp.file,
         environ=environ,
-        resolve=KeyVaultSecrets().resolve,
+        resolve=(vaults or KeyVaultSecrets()).resolve,
         processes=config.mcp.stdio,
         bench=bench,
     )
@@ -131,3 +140,14 @@ def azure_adapters(config: AOSConfig, environ: Mapping[str, str]) -> Adapters:
             await adapter.close()
 
     return Adapters(tables, blobs, bus, SystemClock(), RandomIds(), opened, probe.look, close)
+
+
+def _closing(*closes: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+    """Closes one after the other, the last first, each whether or not another failed."""
+
+    async def close() -> None:
+        async with AsyncExitStack() as exits:
+            for each in closes:
+                exits.push_async_callback(each)
+
+    return close

@@ -7,13 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from aos.config_sources import gather, problem
 from aos.kernel.errors import SettingInvalid
 from aos.kernel.settings import KernelSettings, QuestionTerms
+
+
+def _listed(value: Any) -> Any:
+    """A text of several, with commas between them, as the environment has to give them, as a list."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
 class _Section(BaseModel):
@@ -93,12 +98,12 @@ class CallbackConfig(_Section):
     """How callers are told that their work has ended.
 
     Attributes:
-        hosts: Hosts that may be called, such as `app.example.com` or `*.example.com`.
+        hosts: Hosts that may be called, such as `app.example.com` or `*.example.com`; a list, or a text with commas.
         key: Signs what is sent: `whsec_` and at least 24 random bytes in Base64. No callbacks without it.
         allow_private: Let these hosts have addresses inside: loopback, private and the like.
     """
 
-    hosts: tuple[str, ...] = ()
+    hosts: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
     key: SecretStr | None = None
     allow_private: bool = False
 

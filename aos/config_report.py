@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -10,15 +10,22 @@ from typing import Any
 
 from pydantic import SecretStr, ValidationError
 
-from aos.config import AOSConfig
+from aos.config import AOSConfig, CallbackConfig
 from aos.config_sources import DEFAULT, FILE_SETTING, Gathered, default_of, gather, problem, variables
 from aos.kernel.errors import AosError
 from aos.mcp.servers import configured_names, unusable
 from aos.telemetry.redaction import MASK, is_secret_name, redact_text
+from aos.tools.egress import Egress
+from aos.tools.webhook import Webhooks
+from aos.workflows.human.links import KEY_SETTING, PREVIOUS_KEY_SETTING
 
-_OTHERS = frozenset(
-    (FILE_SETTING, "AOS_MODELS_FILE", "AOS_URL", "AOS_KEY", "AOS_HOST_RECEIVER", "AOS_HOST_MASTER_KEY")
-) | {"AOS_HOST_FUNCTION_KEY", "AOS_LINK_KEY", "AOS_LINK_KEY_PREVIOUS"}
+_KEYS = (KEY_SETTING, PREVIOUS_KEY_SETTING)
+"""Variables that may refer to Key Vault, and so are read anew at each use instead of with the settings."""
+OTHERS = frozenset((FILE_SETTING, "AOS_MODELS_FILE", "AOS_URL", "AOS_KEY", *_KEYS)) | {
+    "AOS_HOST_RECEIVER",
+    "AOS_HOST_MASTER_KEY",
+    "AOS_HOST_FUNCTION_KEY",
+}
 """Variables that are not settings of the system, but mean something to its tools."""
 _STORAGE = ("AosStorage", "AzureWebJobsStorage")
 _BUS = ("ServiceBus",)
@@ -68,14 +75,15 @@ class Report:
 
 
 def settings_in_force(environ: Mapping[str, str], file: Path | None = None) -> list[Setting]:
-    """All settings, in the order of the configuration.
+    """All settings in the order of the configuration, then the keys of links.
 
     Raises:
         SettingInvalid: the configuration file cannot be read.
     """
     gathered = gather(AOSConfig, file=file, environ=environ, runtime={})
     names = [*variables(AOSConfig), *(name for name in gathered.sources if name not in variables(AOSConfig))]
-    return [_setting(name, gathered) for name in names]
+    keys = [Setting(name, MASK if name in environ else None, _key_source(name, environ)) for name in _KEYS]
+    return [*(_setting(name, gathered) for name in names), *keys]
 
 
 def check(environ: Mapping[str, str], file: Path | None = None) -> Report:
@@ -96,10 +104,8 @@ def check(environ: Mapping[str, str], file: Path | None = None) -> Report:
             agents = _agents(config, environ)
         except AosError as error:
             issues.append(error.message)
-        try:
-            issues += unusable(config.mcp.file, environ)
-        except AosError as error:
-            issues.append(error.message)
+        issues += _issues_of(unusable, config.mcp.file, environ)
+        issues += _issues_of(_unsigned, config.callbacks)
     given = (config.storage_connection_string, config.servicebus_connection_string) if config else (None, None)
     storage = given[0] is not None or _is_set(environ, _STORAGE)
     bus = given[1] is not None or _is_set(environ, _BUS)
@@ -122,12 +128,27 @@ def _agents(config: AOSConfig, environ: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(sorted(agent.type for agent in registry))
 
 
+def _issues_of(look: Callable[..., list[str]], *arguments: Any) -> list[str]:
+    try:
+        return look(*arguments)
+    except AosError as error:
+        return [error.message]
+
+
+def _unsigned(callbacks: CallbackConfig) -> list[str]:
+    """Why callbacks to the allowed hosts cannot be signed. Raises `SettingInvalid` for a key that is none."""
+    Webhooks(Egress.to(callbacks.hosts), callbacks.key)
+    if callbacks.hosts and callbacks.key is None:
+        return ["Setting 'callbacks.hosts' is given and 'callbacks.key' is not. Set AOS_CALLBACKS_KEY to sign with."]
+    return []
+
+
 def _strange(environ: Mapping[str, str]) -> list[str]:
     """Variables that look like settings and are none."""
     known = set(variables(AOSConfig).values())
     found: list[str] = []
     for name in sorted(environ):
-        if name.startswith("AOS_") and name not in known and name not in _OTHERS:
+        if name.startswith("AOS_") and name not in known and name not in OTHERS:
             near = get_close_matches(name, sorted(known), n=1, cutoff=0.8)
             remedy = f"Did you mean {near[0]}?" if near else "It has no effect; remove it if it is not your own."
             found.append(f"The environment variable {name} is not a setting. {remedy}")
@@ -139,6 +160,10 @@ def _is_set(environ: Mapping[str, str], names: tuple[str, ...]) -> bool:
     return any(environ.get(name) for name in names) or any(
         key.startswith(f"{name}__") and value for key, value in environ.items() for name in names
     )
+
+
+def _key_source(name: str, environ: Mapping[str, str]) -> str:
+    return f"the environment variable {name}" if name in environ else DEFAULT
 
 
 def _setting(name: str, gathered: Gathered) -> Setting:
@@ -156,4 +181,4 @@ def _shown(name: str, value: Any) -> Any:
         return value
     if isinstance(value, SecretStr) or is_secret_name(name):
         return MASK
-    return redact_text(str(value))
+    return redact_text(", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value))

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from aos.config import AOSConfig
-from aos.config_report import check, settings_in_force
+from aos.config_report import OTHERS, check, settings_in_force
+from aos.config_sources import default_of, variables
 from aos.kernel.errors import SettingInvalid
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "configuration.md"
 
 
 def test_each_level_wins_over_the_one_before(tmp_path: Path) -> None:
@@ -93,6 +98,73 @@ def test_each_setting_is_shown_with_its_source_and_secrets_are_masked(tmp_path: 
     assert shown["storage_connection_string"] == ("***", "the environment variable AOS_STORAGE_CONNECTION_STRING")
     assert shown["colour"] == ("red", str(file))
     assert "canary" not in str(shown)
+
+
+def test_keys_are_masked_and_show_where_they_are_from() -> None:
+    environ = {"AOS_LINK_KEY": "canary", "AOS_CALLBACKS_KEY": "canary", "AOS_CALLBACKS_HOSTS": "a.example, *.b.example"}
+    shown = {setting.name: (setting.value, setting.source) for setting in settings_in_force(environ)}
+    assert shown["AOS_LINK_KEY"] == ("***", "the environment variable AOS_LINK_KEY")
+    assert shown["AOS_LINK_KEY_PREVIOUS"] == (None, "the default")
+    assert shown["callbacks.key"] == ("***", "the environment variable AOS_CALLBACKS_KEY")
+    assert shown["callbacks.hosts"][0] == "a.example, *.b.example"
+    assert "canary" not in str(shown)
+
+
+def test_several_hosts_are_given_with_commas_or_as_a_list() -> None:
+    assert AOSConfig.load(environ={"AOS_CALLBACKS_HOSTS": "a.example, *.b.example"}).callbacks.hosts == (
+        "a.example",
+        "*.b.example",
+    )
+    assert AOSConfig.load(callbacks={"hosts": ["a.example"]}).callbacks.hosts == ("a.example",)
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        (None, "'callbacks.key' is not"),
+        ("whsec_c2hvcnQ=", "shorter than 24 bytes"),
+        ("whsec_!", "not Base64"),
+        ("@Microsoft.KeyVault(VaultName=v;SecretName=s)", "was not resolved"),
+    ],
+)
+def test_a_check_says_why_callbacks_cannot_be_signed(key: str | None, said: str) -> None:
+    environ = {"AosStorage": "x", "ServiceBus": "x", "AOS_CALLBACKS_HOSTS": "a.example"}
+    [issue] = check({**environ, "AOS_CALLBACKS_KEY": key} if key else environ).issues
+    assert said in issue
+    assert not key or key not in issue
+
+
+def documented() -> dict[str, tuple[list[str], str]]:
+    """Settings of the table in the docs: their variables, and their default as it is written there."""
+    rows = re.findall(r"^\| `([a-z_.]+)` \| (.*?) \| ?(.*?) \| .* \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    return {name: (re.findall(r"`(\w+)`", names), default.strip("`")) for name, names, default in rows}
+
+
+def test_the_docs_list_every_setting_with_its_variable_and_default() -> None:
+    page = documented()
+    assert set(page) == set(variables(AOSConfig))
+    for name, variable in variables(AOSConfig).items():
+        names, written = page[name]
+        assert names[0] == variable
+        default = default_of(AOSConfig, name)
+        if default is None or default == () or name == "scheduler.reserved":
+            assert written in ("", "a tenth")
+        elif isinstance(default, bool):
+            assert written == str(default).lower()
+        else:
+            assert written == (f"{default:g}" if isinstance(default, float) else str(default))
+
+
+def test_the_docs_list_every_other_variable() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    assert [name for name in sorted(OTHERS) if f"`{name}`" not in text] == []
+
+
+def test_the_example_settings_are_settings() -> None:
+    values = json.loads((ROOT / "local.settings.example.json").read_text(encoding="utf-8"))["Values"]
+    report = check(values)
+    assert (report.issues, report.warnings) == ((), ())
+    assert AOSConfig.load(environ=values).environment == "local"
 
 
 def test_a_check_names_everything_that_is_wrong(tmp_path: Path) -> None:

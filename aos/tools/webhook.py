@@ -106,6 +106,11 @@ def sign(key: bytes, event_id: str, at: datetime, content: bytes) -> dict[str, s
 
 
 def _secret(text: str) -> bytes:
+    if text.lstrip().lower().startswith("@microsoft.keyvault"):
+        raise SettingInvalid(
+            "`callbacks.key` refers to Key Vault, and the reference was not resolved. Azure Functions does that where "
+            "the app's identity may read the secret; elsewhere give the key itself."
+        )
     try:
         key = base64.b64decode(text.removeprefix(KEY_PREFIX), validate=True)
     except binascii.Error as error:
