@@ -75,7 +75,9 @@ def list_workflows(
 ) -> None:
     """List the workflows there are."""
     page = call(url, key, lambda client: client.get("/workflows", limit=limit, cursor=cursor), as_json=as_json)
-    _print_page(page, page["workflows"], as_json=as_json, empty="There are no workflows. Add one with put FILE.")
+    _print_page(
+        page, page["workflows"], as_json=as_json, empty="There are no workflows. Put one there with `aos workflow put`."
+    )
 
 
 @app.command()

@@ -56,7 +56,9 @@ def run(
     elif watch:
         _print_result(shown)
     else:
-        console.print(f"Run {shown['id']} of {escape(what)} was started. Follow it with watch {shown['id']}.")
+        console.print(
+            f"Run {shown['id']} of {escape(what)} was started. Follow it with `aos workflow watch {shown['id']}`."
+        )
     if watch:
         _exit_as(shown)
 
@@ -89,7 +91,7 @@ def runs(
         for row in page["runs"]
     ]
     columns = ("id", "workflow", "status", "progress", "owner", "created_at", "error")
-    print_rows(rows, columns, empty="There are no runs. Start one with run NAME.")
+    print_rows(rows, columns, empty="There are no runs. Start one with `aos workflow run`.")
     if page["cursor"]:
         console.print(f"More: --cursor {page['cursor']}")
 

@@ -70,6 +70,14 @@ class RunReader:
             state = RunState()
         return {**progress_document(state), "status": state.status.value}
 
+    async def graph(self, run_id: str) -> Graph:
+        """What a run goes by. Raises `NotFound`."""
+        state = await self._state(run_id)
+        if state is not None:
+            return await self._graph(run_id, state)
+        shown = await self._announced(run_id)
+        return await self.store.graph((await self.store.find(f"{shown['workflow']}@{shown['version']}")).digest)
+
     async def steps(
         self, run_id: str, *, limit: int = 50, cursor: str | None = None
     ) -> tuple[list[dict[str, Any]], str | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,10 +13,12 @@ from typing import Any
 
 import httpx
 import pytest
+from rich.console import Console
 
 from aos.api.app import create_app
 from aos.cli import running
 from aos.cli.client import Client, Endpoint
+from aos.cli.run_watch import RunWatch
 from tests.cli.test_commands import Terminal
 from tests.workflows.run.office import Office, do
 
@@ -134,3 +137,40 @@ def test_a_run_is_drawn(terminal: Terminal) -> None:
     terminal("workflow", "timeline", run, "--out", "run.json")
     drawn = json.loads(Path("run.json").read_text())
     assert [event["name"] for event in drawn["traceEvents"] if event["ph"] == "X"] == ["a", "b"]
+
+
+async def test_in_a_terminal_the_picture_keeps_up_with_the_run(office: Office) -> None:
+    await office.define([do("deep", say="found")], name="sub")
+    run = await office.begin([do("a", title="First of all"), {"id": "b", "workflow": "sub", "needs": ["a"]}])
+    console = Console(file=io.StringIO(), force_terminal=True, width=100, height=24)
+    async with httpx.AsyncClient(transport=Carried(office)) as http:
+        ended = await RunWatch(Client(Endpoint("http://aos", None), http), run, console).follow()
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert ended["status"] == "completed"
+    assert "First of all" in shown
+    assert "100%" in shown
+
+
+async def test_a_run_within_a_run_is_looked_into_while_it_is_at_work(office: Office) -> None:
+    await office.define([do("deep", hold=True)], name="sub")
+    run = await office.begin([{"id": "b", "workflow": "sub"}, do("c", "b")])
+    async with httpx.AsyncClient(transport=Carried(office)) as http:
+        watch = RunWatch(Client(Endpoint("http://aos", None), http), run, Console(file=io.StringIO()))
+        picture = await watch.look()
+        assert [step["status"] for step in picture.inner["b"].steps] == ["running"]
+        await office.system.directory.send("hand", "let.go", "done")
+        assert (await watch.follow())["status"] == "completed"
+        assert (await watch.look()).inner == {}
+
+
+async def test_a_run_that_has_not_begun_shows_the_steps_to_come(office: Office) -> None:
+    await office.define([do("a"), do("b", "a")])
+    run = await office.workflows.start("w")
+    transport = httpx.ASGITransport(create_app(office.system))
+    async with httpx.AsyncClient(transport=transport) as http:
+        watch = RunWatch(Client(Endpoint("http://aos", None), http), run, Console(file=io.StringIO()))
+        picture = await watch.look()
+        assert [(step["id"], step["status"], step["needs"]) for step in picture.steps] == [
+            ("a", "pending", []),
+            ("b", "pending", ["a"]),
+        ]

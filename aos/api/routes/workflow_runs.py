@@ -121,7 +121,7 @@ async def graph(run_id: str, request: Request, shape: Shape = "mermaid") -> Resp
     """The picture of a run: each step with its status, how long it took and what it cost."""
     system = system_of(request)
     found = await system.workflows.status(run_id)
-    workflow = await system.definitions.find(f"{found['workflow']}@{found['version']}")
+    workflow = (await system.workflows.graph(run_id)).workflow
     if shape == "mermaid":
         records = await system.workflows.timeline(run_id) if found["steps"] else []
         return PlainTextResponse(run_flowchart(workflow, records, now=system.adapters.clock.now()))

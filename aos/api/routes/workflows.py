@@ -33,7 +33,7 @@ async def put(request: Request, response: Response, name: Name = "", by: By = No
     """Keep a workflow, JSON or YAML, as the latest version of its name. 200 where it is the latest already."""
     definitions = system_of(request).definitions
     text, is_json = await _text(request)
-    file = await definitions.read(text, source="The body", name=name, is_json=is_json)
+    file = await definitions.read(text, source="The workflow", name=name, is_json=is_json)
     kept, is_new = await definitions.put(file.workflow, by=by)
     response.headers["Location"] = f"/api/v1/workflows/{kept['name']}@{kept['version']}"
     if not is_new:
@@ -46,7 +46,7 @@ async def check(request: Request, name: Name = "") -> dict[str, Any]:
     """Everything that is wrong with a workflow, without keeping it."""
     text, is_json = await _text(request)
     workflow, problems = await system_of(request).definitions.problems(
-        text, source="The body", name=name, is_json=is_json
+        text, source="The workflow", name=name, is_json=is_json
     )
     found = {"name": workflow.name, "version": workflow.version} if workflow is not None else {}
     return {"ok": not problems, **found, "problems": problems}
