@@ -23,6 +23,7 @@ from aos.kernel.heads import Heads
 from aos.kernel.mailbox import Mailbox
 from aos.kernel.message import Message, format_time
 from aos.kernel.ports import Clock, Delete, Entity, Insert, Operation, Replace, TableStore
+from aos.kernel.scanning import all_rows
 
 TABLE = "wakes"
 PARTITION = "wakes"
@@ -114,14 +115,7 @@ class AlarmClock:
             return  # another host looked at the same time, and did the same
 
     async def _rows(self) -> dict[str, Entity]:
-        rows: dict[str, Entity] = {}
-        cursor: str | None = None
-        while True:
-            page = await self._tables.scan(TABLE, PARTITION, limit=1_000, cursor=cursor)
-            rows.update({entity.row: entity for entity in page.entities})
-            cursor = page.cursor
-            if cursor is None:
-                return rows
+        return {entity.row: entity for entity in await all_rows(self._tables, TABLE, PARTITION)}
 
 
 def timed(agent: Agent[Any]) -> list[Wake]:

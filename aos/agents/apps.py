@@ -10,6 +10,7 @@ from aos.agents.app_registry import AppRegistry, AppType, RegisteredApp
 from aos.kernel.errors import AlreadyExists, Conflict, NotAllowedNow, NotFound
 from aos.kernel.json_text import to_bytes
 from aos.kernel.ports import Delete, Entity, Insert, TableStore
+from aos.kernel.scanning import all_rows
 
 TABLE = "apps"
 PARTITION = "apps"
@@ -90,12 +91,7 @@ class Apps:
 
     async def _registered(self) -> list[RegisteredApp]:
         apps: list[RegisteredApp] = []
-        cursor: str | None = None
-        while True:
-            page = await self._tables.scan(TABLE, PARTITION, limit=1_000, cursor=cursor)
-            for entity in page.entities:
-                content = entity.values["content"]
-                apps.append(RegisteredApp.model_validate(json.loads(content if isinstance(content, bytes) else b"")))
-            cursor = page.cursor
-            if cursor is None:
-                return apps
+        for entity in await all_rows(self._tables, TABLE, PARTITION):
+            content = entity.values["content"]
+            apps.append(RegisteredApp.model_validate(json.loads(content if isinstance(content, bytes) else b"")))
+        return apps

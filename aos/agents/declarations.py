@@ -26,6 +26,7 @@ from aos.kernel.errors import (
 )
 from aos.kernel.message import format_time
 from aos.kernel.ports import Clock, Entity, Insert, Operation, Replace, TableStore, Upsert, Value
+from aos.kernel.scanning import all_rows
 
 TABLE = "declarations"
 PARTITION = "agents"
@@ -203,16 +204,7 @@ class Declarations:
                 self._digests[agent_type] = digest
 
     async def _rows(self) -> list[Entity]:
-        found: list[Entity] = []
-        cursor: str | None = None
-        while True:
-            page = await self._tables.scan(
-                TABLE, PARTITION, first="current|", before="current}", limit=1_000, cursor=cursor
-            )
-            found += page.entities
-            cursor = page.cursor
-            if cursor is None:
-                return found
+        return await all_rows(self._tables, TABLE, PARTITION, first="current|", before="current}")
 
     async def _refresh_behind(self) -> None:
         try:

@@ -16,6 +16,7 @@ from aos.kernel.json_text import to_bytes
 from aos.kernel.message import Message
 from aos.kernel.packing import pack, unpack
 from aos.kernel.ports import BlobStore, Entity, Insert, TableStore
+from aos.kernel.scanning import all_rows
 
 PREFIX = "s:"
 
@@ -67,16 +68,8 @@ class StepRows:
         return {row: entity for row, entity in self._found.items() if row.startswith(prefix)}
 
     async def _scan(self) -> dict[str, Entity]:
-        found: dict[str, Entity] = {}
-        cursor: str | None = None
-        while True:
-            page = await self._tables.scan(
-                self._table, self._head.agent, first=PREFIX, before=PREFIX + "~", limit=1_000, cursor=cursor
-            )
-            found.update({entity.row: entity for entity in page.entities})
-            cursor = page.cursor
-            if cursor is None:
-                return found
+        rows = await all_rows(self._tables, self._table, self._head.agent, first=PREFIX, before=PREFIX + "~")
+        return {entity.row: entity for entity in rows}
 
 
 class StepJournal:

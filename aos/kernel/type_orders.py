@@ -10,6 +10,7 @@ from aos.kernel.head import Head
 from aos.kernel.journal import JournalEntry
 from aos.kernel.message import parse_time
 from aos.kernel.ports import Entity, TableStore, Upsert
+from aos.kernel.scanning import all_rows
 from aos.kernel.standing import OPEN, Standing
 
 PARTITION = "types"
@@ -36,14 +37,7 @@ class TypeOrders:
 
     async def all(self) -> dict[str, Standing]:
         """The latest order of each type that ever had one, by type."""
-        found: dict[str, Standing] = {}
-        cursor: str | None = None
-        while True:
-            page = await self._tables.scan(self._table, PARTITION, limit=1_000, cursor=cursor)
-            found |= {entity.row: _standing(entity) for entity in page.entities}
-            cursor = page.cursor
-            if cursor is None:
-                return found
+        return {entity.row: _standing(entity) for entity in await all_rows(self._tables, self._table, PARTITION)}
 
 
 class BirthCheck:

@@ -10,6 +10,7 @@ from typing import Any
 from aos.kernel.address import check_address
 from aos.kernel.errors import Conflict, InvalidInput, NotAllowedNow, NotFound
 from aos.kernel.ports import Delete, Entity, TableStore, Upsert
+from aos.kernel.scanning import all_rows
 
 PARTITION = "teams"
 MOST_MEMBERS = 200
@@ -62,14 +63,7 @@ class Teams:
 
     async def all(self) -> list[dict[str, Any]]:
         """All teams: those that were made, by name, and the declared ones."""
-        found: list[dict[str, Any]] = []
-        cursor: str | None = None
-        while True:
-            page = await self._tables.scan(self._table, PARTITION, limit=1_000, cursor=cursor)
-            found += [_shown(entity) for entity in page.entities]
-            cursor = page.cursor
-            if cursor is None:
-                break
+        found = [_shown(entity) for entity in await all_rows(self._tables, self._table, PARTITION)]
         made = {team["team"] for team in found}
         return found + [{"team": name, "members": who} for name, who in self._declared.items() if name not in made]
 
