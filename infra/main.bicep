@@ -39,6 +39,12 @@ param alwaysReadyMailboxInstances int = 0
 @maxValue(730)
 param logRetentionDays int = 30
 
+@description('More settings of the app, by the variables of docs/configuration.md; they win over those made here. No secrets.')
+param settings object = {}
+
+@description('Settings whose values are secrets of the vault: the variable of each, and the name of its secret.')
+param secretSettings object = {}
+
 var suffix = toLower(uniqueString(resourceGroup().id, environmentName, location))
 var tags = {
   'aos-environment': environmentName
@@ -74,6 +80,15 @@ module messaging 'modules/messaging.bicep' = {
   }
 }
 
+module vault 'modules/vault.bicep' = {
+  name: 'vault'
+  params: {
+    name: 'aosv${suffix}'
+    location: location
+    tags: tags
+  }
+}
+
 module functionApp 'modules/functionapp.bicep' = {
   name: 'functionApp'
   params: {
@@ -89,6 +104,9 @@ module functionApp 'modules/functionapp.bicep' = {
     dataAccountName: storage.outputs.dataAccountName
     serviceBusHost: messaging.outputs.hostName
     applicationInsightsConnectionString: monitoring.outputs.connectionString
+    vaultName: vault.outputs.name
+    settings: settings
+    secretSettings: secretSettings
   }
 }
 
@@ -100,10 +118,12 @@ module access 'modules/access.bicep' = {
     dataAccountName: storage.outputs.dataAccountName
     namespaceName: messaging.outputs.namespaceName
     applicationInsightsName: monitoring.outputs.name
+    vaultName: vault.outputs.name
   }
 }
 
 output functionAppName string = functionApp.outputs.name
 output apiUrl string = 'https://${functionApp.outputs.hostName}/api/v1'
 output serviceBusHost string = messaging.outputs.hostName
+output vaultName string = vault.outputs.name
 output dataAccountName string = storage.outputs.dataAccountName

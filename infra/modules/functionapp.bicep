@@ -11,6 +11,9 @@ param deploymentContainerUrl string
 param dataAccountName string
 param serviceBusHost string
 param applicationInsightsConnectionString string
+param vaultName string
+param settings object
+param secretSettings object
 
 var alwaysReady = alwaysReadyMailboxInstances == 0 ? [] : [
   {
@@ -18,6 +21,12 @@ var alwaysReady = alwaysReadyMailboxInstances == 0 ? [] : [
     instanceCount: alwaysReadyMailboxInstances
   }
 ]
+
+var secretReferences = toObject(
+  items(secretSettings),
+  entry => entry.key,
+  entry => '@Microsoft.KeyVault(VaultName=${vaultName};SecretName=${entry.value})'
+)
 
 resource plan 'Microsoft.Web/serverfarms@2024-04-01' = {
   name: name
@@ -67,10 +76,10 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
   }
 }
 
-resource settings 'Microsoft.Web/sites/config@2024-04-01' = {
+resource appSettings 'Microsoft.Web/sites/config@2024-04-01' = {
   parent: app
   name: 'appsettings'
-  properties: {
+  properties: union({
     AzureWebJobsStorage__accountName: hostAccountName
     AzureWebJobsStorage__credential: 'managedidentity'
     AosStorage__accountName: dataAccountName
@@ -80,7 +89,8 @@ resource settings 'Microsoft.Web/sites/config@2024-04-01' = {
     APPLICATIONINSIGHTS_CONNECTION_STRING: applicationInsightsConnectionString
     APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'Authorization=AAD'
     AOS_ENVIRONMENT: environmentName == 'prod' ? 'production' : 'development'
-  }
+    AOS_API_PUBLIC_URL: 'https://${app.properties.defaultHostName}'
+  }, settings, secretReferences)
 }
 
 output name string = app.name

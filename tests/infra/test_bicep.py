@@ -10,6 +10,10 @@ import pytest
 import tree_sitter_bicep
 from tree_sitter import Language, Node, Parser
 
+from aos.azure.vault_reference import VaultReference, parse_reference
+from aos.config import AOSConfig
+from aos.config_report import OTHERS
+from aos.config_sources import variables
 from aos.messaging import names
 
 INFRA = Path(__file__).resolve().parents[2] / "infra"
@@ -45,7 +49,7 @@ def test_everything_declared_is_used(file: Path) -> None:
 def test_modules_get_the_parameters_they_take_and_give_the_outputs_that_are_used() -> None:
     main = text(INFRA / "main.bicep")
     modules = re.findall(r"module (\w+) '([^']+)' = \{\n.*?params: \{\n(.*?)\n  \}\n\}", main, re.DOTALL)
-    assert len(modules) == len(re.findall(r"^module ", main, re.MULTILINE)) == 5
+    assert len(modules) == len(re.findall(r"^module ", main, re.MULTILINE)) == 6
     for symbol, path, given in modules:
         file = INFRA / path
         names_given = set(re.findall(r"^    (\w+):", given, re.MULTILINE))
@@ -86,4 +90,26 @@ def test_no_key_is_used_anywhere() -> None:
 
 def test_every_role_says_whose_it_is() -> None:
     content = text(INFRA / "modules" / "access.bicep")
-    assert content.count("roleAssignments@") == content.count("principalType: 'ServicePrincipal'") == 5
+    assert content.count("roleAssignments@") == content.count("principalType: 'ServicePrincipal'") == 6
+
+
+def test_the_settings_of_the_app_are_settings_and_win_over_the_templates_own() -> None:
+    content = text(INFRA / "modules" / "functionapp.bicep")
+    own, later = content[content.index("union({") :].split("  }, ", 1)
+    names_given = re.findall(r"^    (AOS_\w+):", own, re.MULTILINE)
+    given = json.loads(text(INFRA / "main.parameters.json"))["parameters"]
+    for name in (*names_given, *given["settings"]["value"], *given["secretSettings"]["value"]):
+        assert name in {*variables(AOSConfig).values(), *OTHERS}
+    assert later.startswith("settings, secretReferences)")
+
+
+def test_secrets_are_references_that_the_code_reads() -> None:
+    content = text(INFRA / "modules" / "functionapp.bicep")
+    [written] = re.findall(r"'(@Microsoft\.KeyVault\(.*\))'", content)
+    reference = written.replace("${vaultName}", "aosv123").replace("${entry.value}", "aos-link-key")
+    assert parse_reference(reference, "AOS_LINK_KEY") == VaultReference(
+        "https://aosv123.vault.azure.net", "aos-link-key", None
+    )
+    vault = text(INFRA / "modules" / "vault.bicep")
+    assert "enableRbacAuthorization: true" in vault
+    assert "scope: vault" in text(INFRA / "modules" / "access.bicep")
