@@ -111,6 +111,19 @@ async def test_events_tell_of_a_run_up_to_its_end(office: Office) -> None:
         assert rest == seen[1:]
 
 
+async def test_events_tell_how_each_step_goes(office: Office) -> None:
+    tried = {"retry": {"attempts": 2, "delay": "1s"}}
+    odd = do("odd", fail="Out of paper.", terminal=True, optional=True)
+    async with connect(office) as api:
+        run = await begin(api, office, [do("a", flaky=1, **tried), odd, do("b", "a", "odd", when="false")])
+        await office.settle()
+        page = (await api.get(f"/workflow-runs/{run}/events")).json()
+        told = [(event["event"], event["data"]["step"]) for event in page["events"] if "step" in event["data"]]
+        assert [kind for kind, step in told if step == "a"] == ["step.begun", "step.tried", "step.completed"]
+        assert [kind for kind, step in told if step == "odd"] == ["step.begun", "step.failed"]
+        assert [kind for kind, step in told if step == "b"] == ["step.skipped"]
+
+
 async def test_a_run_is_drawn_with_how_each_step_stands(office: Office) -> None:
     async with connect(office) as api:
         run = await begin(api, office, [do("a"), do("b", "a", hold=True), do("c", "b")])

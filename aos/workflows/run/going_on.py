@@ -44,6 +44,7 @@ async def begin_step(run: Run, place: int, attempt: int) -> None:
     step = run.graph.steps[place]
     run.marks[place] = Mark.RUNNING
     if attempt == 1:
+        run.turn.record("step.begun", step=step.id)
         tell_parent(run, place, StepStatus.RUNNING)
     if step.map is not None:
         open_fan(run, place, attempt)

@@ -41,6 +41,8 @@ def settle(run: Run, place: int, outcome: Outcome, call: Call) -> None:
         run.turn.rows.put(undo_key(state.completions), completion.model_dump(mode="json"))
     run.turn.rows.put(step_key(place), row.model_dump(mode="json"))
     state.settled += 1
+    if mark is not Mark.FAILED:
+        _tell(run, step.id, call, outcome)
     _follow(run, place, mark, outcome)
     tell_parent(
         run,
@@ -59,7 +61,18 @@ def pass_over(run: Run, place: int) -> None:
     run.marks[place] = Mark.PASSED
     run.state.settled += 1
     mark_followers(run.graph, run.marks, place)
+    run.turn.record("step.skipped", step=run.graph.steps[place].id)
     tell_parent(run, place, Mark.PASSED.status, is_further=note_progress(run))
+
+
+def _tell(run: Run, step: str, call: Call, outcome: Outcome) -> None:
+    """Put on record, for those who follow the run, how a step ended that does not fail it."""
+    seconds = round((run.turn.now - call.since).total_seconds(), 3)
+    cost = {"cost_usd": outcome.cost} if outcome.cost else {}
+    if outcome.error is None:
+        run.turn.record("step.completed", step=step, seconds=seconds, **cost)
+    else:
+        run.turn.record("step.failed", step=step, error=outcome.error, optional=True, **cost)
 
 
 def _follow(run: Run, place: int, mark: Mark, outcome: Outcome) -> None:
