@@ -226,6 +226,7 @@ class AgentOperatingSystem:
         self.tasks = Tasks(kernel, self.task_index, choice, self.webhooks, outside.clock, outside.ids)
         self.orchestrations = Orchestrations(self.tasks, outside.tables, outside.clock)
         self.workflows = Workflows(kernel, store, self._lists.runs, self.people, outside.clock, outside.ids)
+        self.messages.listen(self.workflows.hear)
         self.run_orders = RunOrders(self.workflows, outside.tables, outside.clock, outside.ids)
         self.optimizer = Optimizer(kernel, store, self._lists.runs)
         self.schedules = Schedules(kernel, self._lane_limits, outside.clock, outside.ids)

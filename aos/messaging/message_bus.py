@@ -28,6 +28,7 @@ class MessageBus:
         self._clock = clock
         self._ids = ids
         self._handlers: dict[str, list[Handler]] = defaultdict(list)
+        self._listeners: list[Handler] = []
 
     async def send(self, message: AgentMessage) -> str:
         """Put a message into its agent's mailbox; a broadcast into those of all listed agents but the sender's.
@@ -74,10 +75,14 @@ class MessageBus:
         self._handlers[topic].remove(handler)
         return True
 
+    def listen(self, handler: Handler) -> None:
+        """Call `handler` for each event of any topic that this process routes; more than once should it return."""
+        self._listeners.append(handler)
+
     async def route(self, event: Message) -> None:
         """Give an event to the mailboxes of the agents that subscribed to it, and to the handlers here."""
         await self._mailbox.fan_out(event, self._registry.subscribers(event))
-        for handler in self._handlers[event.topic or ""]:
+        for handler in [*self._listeners, *self._handlers[event.topic or ""]]:
             await handler(event)
 
     def _others(self, sender: str) -> Iterable[str]:

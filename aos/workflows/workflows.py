@@ -149,15 +149,25 @@ class Workflows(RunReader):
         await self._begun(run_id)
         await self._post(run_id, EVENT, {"topic": topic, "data": data})
 
-    async def publish(self, topic: str, data: Any = None, *, message_id: str | None = None) -> int:
+    async def hear(self, event: Message) -> None:
+        """Bring what an agent published to all runs that wait for it; one storage operation where none does."""
+        await self.publish(
+            event.topic or "", event.data, message_id=f"{event.source}-{event.id}", labels=tuple(event.labels)
+        )
+
+    async def publish(
+        self, topic: str, data: Any = None, *, message_id: str | None = None, labels: tuple[str, ...] = ()
+    ) -> int:
         """Bring an event to all runs that wait for one of its topic; returns to how many.
 
         Args:
             topic: Words with dots between.
             data: JSON.
             message_id: Of the event; bringing one again changes nothing.
+            labels: What is to be known of the data, such as `untrusted:web`.
         """
         event_id, told = message_id or f"event-{self._ids.new()}", 0
+        about = {"topic": topic, "data": data}
         for pattern in await self._index.patterns():
             if not matches(pattern, topic):
                 continue
@@ -165,7 +175,7 @@ class Workflows(RunReader):
             while True:
                 waiting, cursor = await self._index.waiting_for(pattern, cursor=cursor)
                 for run_id in waiting:
-                    await self._post(run_id, EVENT, {"topic": topic, "data": data}, message_id=event_id)
+                    await self._post(run_id, EVENT, about, message_id=event_id, labels=frozenset(labels))
                 told += len(waiting)
                 if cursor is None:
                     break

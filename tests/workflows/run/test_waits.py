@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from aos.agents import Agent, NoState, Turn, on
 from aos.kernel.errors import NotAllowedNow, NotFound
 from aos.workflows.human.request import GivenAnswer
 from tests.workflows.run.office import Office, do
@@ -101,3 +103,23 @@ async def test_the_answer_to_a_question_is_the_output(office: Office) -> None:
 async def test_nobody_answers_in_time(office: Office) -> None:
     result = await office.run([{"id": "ok", "wait": {"approval": {"prompt": "Pay?"}}, "timeout": "1d"}])
     assert result["error"]["code"] == "request_expired"
+
+
+class Shop(Agent[NoState]):
+    type = "shop"
+
+    @on("sell")
+    async def sell(self, turn: Turn, _: NoState, data: dict[str, Any]) -> None:
+        turn.label("untrusted:shop")
+        turn.publish("shop.sold", "sold", data)
+
+
+async def test_what_agents_publish_reaches_the_runs_that_wait_for_it() -> None:
+    office = Office(Shop())
+    waits = [{"id": "sold", "wait": {"event": {"topic": "shop.*", "where": "event.n == 2"}}}]
+    run_id = await office.begin(waits)
+    for n in (1, 2, 3):
+        await office.system.directory.send("shop", "sell", {"n": n})
+        await office.settle(until=SECOND)
+    assert (await office.workflows.result(run_id))["output"] == {"sold": {"n": 2}}
+    assert (await office.state(f"workflow:{run_id}"))["labels"] == ["untrusted:shop"]
