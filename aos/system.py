@@ -53,6 +53,8 @@ from aos.workflows.human.people import People
 from aos.workflows.human.request_agent import RequestAgent
 from aos.workflows.optimizing.optimizer import Optimizer
 from aos.workflows.orchestrations import Orchestrations
+from aos.workflows.planning.candidates import Candidates
+from aos.workflows.planning.planner_agent import PlannerAgent
 from aos.workflows.run.run_agent import RunAgent
 from aos.workflows.run.worker import WorkflowWorker
 from aos.workflows.run_orders import RunOrders
@@ -103,6 +105,7 @@ class AgentOperatingSystem:
         agent_manager: Registers agents, and says how they all are.
         team_runs: Teams at work.
         definitions: The workflows there are.
+        candidates: The agents that do steps of work.
         workflows, run_orders: Their runs, and what starts them.
         orchestrations: Tasks in the words of other systems.
         schedules: The lanes in which work waits for its turn.
@@ -179,6 +182,7 @@ class AgentOperatingSystem:
             TeamVoice(),
             RunAgent(self.definitions.store),
             WorkflowWorker(),
+            PlannerAgent(lambda: self.candidates, self.definitions.store),
             SchedulerAgent(self._lane_limits),
             CallbackAgent(self.webhooks),
             AppAgent(),
@@ -222,7 +226,8 @@ class AgentOperatingSystem:
         self.artifacts = Artifacts(outside.blobs)
         self.documents = Documents(outside.blobs, outside.clock)
         self.task_index = self._lists.tasks
-        choice = ExecutionChoice(self.registry, self.directory, store, lambda: self.mcp_servers)
+        self.candidates = Candidates(self.registry, self.directory)
+        choice = ExecutionChoice(self.candidates, store, lambda: self.mcp_servers)
         self.tasks = Tasks(kernel, self.task_index, choice, self.webhooks, outside.clock, outside.ids)
         self.orchestrations = Orchestrations(self.tasks, outside.tables, outside.clock)
         self.workflows = Workflows(kernel, store, self._lists.runs, self.people, outside.clock, outside.ids)

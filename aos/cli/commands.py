@@ -16,6 +16,7 @@ from aos.cli import (
     deadletter,
     lifecycle,
     mcp,
+    planning,
     purpose,
     request,
     schedule,
@@ -40,6 +41,7 @@ app.add_typer(agent.app, name="agent")
 app.add_typer(purpose.goals, name="goal")
 app.add_typer(lifecycle.team_app, name="team")
 teamwork.add_to(lifecycle.team_app)
+workflow.app.command("plan")(planning.plan)
 app.add_typer(tool.app, name="tool")
 app.add_typer(schedule.app, name="schedule")
 app.add_typer(workflow.app, name="workflow")

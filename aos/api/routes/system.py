@@ -8,7 +8,6 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from aos import __version__
-from aos.agents.work import WORK
 from aos.api.access import system_of
 from aos.kernel.meter import process_total
 from aos.telemetry.host_metrics import host_metrics
@@ -99,13 +98,10 @@ async def task_types(request: Request) -> dict[str, Any]:
     """The kinds of task that can be asked for: workflows by name, and what agents can do."""
     system = system_of(request)
     workflows, _ = await system.definitions.names(limit=1_000)
-    able: dict[str, list[str]] = {}
-    for agent in system.registry:
-        for capability in agent.capabilities if agent.listed and WORK in agent.message_types else ():
-            able.setdefault(capability, []).append(agent.type)
+    able = system.candidates.capabilities
     return {
         "task_types": [{"name": row["name"], "title": row["title"], "agents": []} for row in workflows]
-        + [{"name": name, "title": name, "agents": agents} for name, agents in sorted(able.items())]
+        + [{"name": name, "title": name, "agents": agents} for name, agents in able.items()]
     }
 
 

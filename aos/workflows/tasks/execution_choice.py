@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-from aos.agents import Agent, AgentRegistry
-from aos.agents.directory import Directory
-from aos.agents.work import WORK
 from aos.kernel.errors import InvalidInput, NotFound
 from aos.mcp.servers import McpServers
 from aos.workflows.definition.inputs import checked_inputs
 from aos.workflows.definition.workflow import Workflow
 from aos.workflows.definition.workflow_store import WorkflowStore
+from aos.workflows.planning.candidates import Candidates
 from aos.workflows.planning.composing import compose
 from aos.workflows.planning.execution import ExecutionPlan, plan
-from aos.workflows.planning.selection import Candidate, ScoringSelector, Selector, Wanted
+from aos.workflows.planning.selection import ScoringSelector, Selector, Wanted
 from aos.workflows.tasks.task_request import TaskRequest
 from aos.workflows.tasks.task_state import Execution
 
 PLANNED = "planned"
 """Name of the workflows that are composed for tasks."""
-_TAKES_WORK = ("created", "sleeping", "running")
 
 
 class ExecutionChoice:
     """Chooses workflows for tasks.
 
     Args:
-        registry: The agents there are.
-        directory: How they did so far.
+        candidates: The agents there are.
         store: The workflows there are; keeps those that are composed.
         servers: The MCP servers there are.
         selector: Chooses agents.
@@ -37,14 +33,12 @@ class ExecutionChoice:
 
     def __init__(
         self,
-        registry: AgentRegistry,
-        directory: Directory,
+        candidates: Candidates,
         store: WorkflowStore,
         servers: Callable[[], McpServers],
         selector: Selector | None = None,
     ) -> None:
-        self._registry = registry
-        self._directory = directory
+        self._candidates = candidates
         self._store = store
         self._servers = servers
         self._selector = selector or ScoringSelector()
@@ -80,36 +74,19 @@ class ExecutionChoice:
         return workflow, planned
 
     async def _planned(self, request: TaskRequest, *, known_type: bool) -> ExecutionPlan:
-        agents = [agent for agent in self._registry if agent.listed and WORK in agent.message_types]
-        able = [agent for agent in agents if request.task_type in agent.capabilities]
-        if known_type and not able:
-            raise await self._unknown(request.task_type, agents)
-        capabilities = {*request.required_capabilities, *([request.task_type] if able else [])}
-        candidates = [await self._candidate(agent) for agent in agents]
+        is_done = request.task_type in self._candidates.capabilities
+        if known_type and not is_done:
+            raise await self._unknown(request.task_type)
+        capabilities = {*request.required_capabilities, *([request.task_type] if is_done else [])}
         servers = [server.config.name for server in self._servers()]
         wanted = Wanted(request.text, request.domain, frozenset(capabilities))
+        candidates = await self._candidates.all()
         return plan(wanted, candidates, servers=servers, overrides=request.overrides, selector=self._selector)
 
-    async def _candidate(self, agent: Agent[Any]) -> Candidate:
-        status = await self._directory.status(agent.type)
-        counters = status["counters"]
-        declaration = getattr(agent, "declaration", None)
-        domain = getattr(declaration, "domain", None)
-        return Candidate(
-            agent=agent.type,
-            capabilities=frozenset(agent.capabilities),
-            domains=frozenset({agent.type, *([domain] if domain else [])}),
-            succeeded=counters.get("applied", 0),
-            failed=counters.get("dead", 0),
-            waiting=status.get("waiting", 0),
-            available=status["status"] in _TAKES_WORK,
-        )
-
-    async def _unknown(self, task_type: str, agents: Sequence[Agent[Any]]) -> NotFound:
+    async def _unknown(self, task_type: str) -> NotFound:
         stored, _ = await self._store.names(limit=100)
         names = {*self._store.packaged, *(str(row["name"]) for row in stored if row["name"] != PLANNED)}
-        names |= {capability for agent in agents for capability in agent.capabilities}
-        known = ", ".join(sorted(names)) or "none"
+        known = ", ".join(sorted({*names, *self._candidates.capabilities})) or "none"
         return NotFound(
             f"There is no task type {task_type!r}: neither a workflow of this name nor an agent that can do it. There "
             f"are: {known}.",
