@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from aos.agents import Agent, NoState, Turn, on
+from aos.kernel.errors import Throttled
+from aos.kernel.policy import AgentPolicy, RetryPolicy
 from tests.workflows.run.office import Office, do
+
+
+class Busy(Agent[NoState]):
+    """Has too much to do."""
+
+    type = "busy"
+    policy = AgentPolicy(retry=RetryPolicy(max_attempts=2))
+    turns = 0
+
+    @on("work.do")
+    async def do(self, turn: Turn, _: NoState, work: dict[str, Any]) -> None:
+        self.turns += 1
+        raise Throttled("Too much to do.")
 
 
 @pytest.fixture
@@ -66,26 +83,12 @@ async def test_a_late_answer_is_ignored(office: Office) -> None:
     assert steps[0]["output"] is None
 
 
-async def test_an_agent_that_has_tried_as_often_as_it_may_is_judged_by_what_failed_it(office: Office) -> None:
-    office.registry.unregister("deaf")
-    from aos.agents import Agent, NoState, Turn, on
-    from aos.kernel.errors import Throttled
-    from aos.kernel.policy import AgentPolicy, RetryPolicy
-
-    class Busy(Agent[NoState]):
-        type = "busy"
-        policy = AgentPolicy(retry=RetryPolicy(max_attempts=2))
-        turns = 0
-
-        @on("work.do")
-        async def do(self, turn: Turn, _: NoState, work: dict[str, object]) -> None:
-            Busy.turns += 1
-            raise Throttled("Too much to do.")
-
-    office.registry.register(Busy())
+async def test_an_agent_that_has_tried_as_often_as_it_may_is_judged_by_what_failed_it() -> None:
+    busy = Busy()
+    office = Office(busy)
     result = await office.run([do("a", agent="busy", retry={"attempts": 2, "on": ["throttled"]})])
     assert result["error"]["code"] == "throttled"
-    assert Busy.turns == 4
+    assert busy.turns == 4
 
 
 async def test_a_run_ends_at_its_deadline(office: Office) -> None:
