@@ -106,7 +106,11 @@ async def test_what_cannot_be_done_is_refused(path: str, body: Any, status: int,
 
 @pytest.mark.parametrize(
     ("text", "problem"),
-    [("- a", "declares nothing"), ("kind: [", "authors.team.yaml, line"), ("kind: choir", "authors.team.yaml: This is no team")],
+    [
+        ("- a", "declares nothing"),
+        ("kind: [", "authors.team.yaml, line"),
+        ("kind: choir", "authors.team.yaml: This is no team"),
+    ],
 )
 def test_a_file_that_declares_no_team_is_named(tmp_path: Path, text: str, problem: str) -> None:
     declare(tmp_path, text)

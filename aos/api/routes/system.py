@@ -11,6 +11,8 @@ from aos import __version__
 from aos.api.access import system_of
 from aos.kernel.meter import process_total
 from aos.telemetry.host_metrics import host_metrics
+from aos.workflows.planning.orchestrator_health import LOOKED_AT, judge_health
+from aos.workflows.tasks.task_agent import TASKS_LANE
 
 router = APIRouter(tags=["system"])
 seed_router = APIRouter(tags=["system"])
@@ -91,6 +93,23 @@ async def metrics(request: Request) -> dict[str, Any]:
         "usage": process_total.to_json(),
         "timestamp": system.adapters.clock.now().isoformat(),
     }
+
+
+@router.get("/system/orchestrator")
+async def orchestrator(request: Request) -> dict[str, Any]:
+    """How well work gets done here: a score from 0 to 100 with its reasons, by the tasks that ended last."""
+    system = system_of(request)
+    tasks, _ = await system.task_index.page(limit=10 * LOOKED_AT)
+    ended = [task for task in tasks if task["status"] in ("completed", "failed")][:LOOKED_AT]
+    active = await system.schedules.running(TASKS_LANE)
+    found = judge_health(
+        agents=len({agent for agents in system.candidates.capabilities.values() for agent in agents}),
+        failed=sum(task["status"] == "failed" for task in ended),
+        ended=len(ended),
+        active=active,
+        most_active=system.schedules.limits.max_running,
+    )
+    return {"score": found.score, "status": found.status, "reasons": list(found.reasons), "active_tasks": active}
 
 
 @router.get("/system/task-types")

@@ -16,12 +16,13 @@ router = APIRouter(tags=["tools"])
 async def tools(request: Request) -> dict[str, Any]:
     """The tools of this host: their schemas, the agents they are granted to, and statistics since the host began.
 
-    An agent that was granted a tool and lacks a permission for it stands under `not_permitted` instead.
+    An agent that was granted a tool and lacks a permission for it stands under `not_permitted` instead. Steps of
+    workflows may call all of them, with the permissions that the steps name.
     """
     registry = system_of(request).registry
     granted: dict[str, list[Agent[Any]]] = {}
     for agent in registry:
-        for tool in agent.tools:
+        for tool in agent.tools if agent.listed else ():
             granted.setdefault(tool if isinstance(tool, str) else tool.name, []).append(agent)
     rows = registry.surroundings.tools.rows()
     return {"tools": [{**row, **_holders(row, granted.get(row["name"], []))} for row in rows]}

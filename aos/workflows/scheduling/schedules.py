@@ -76,6 +76,11 @@ class Schedules:
             "waiting": [{"position": place, **_shown(value)} for place, (_, value) in enumerate(waiting, start=1)],
         }
 
+    async def running(self, lane: str = DEFAULT_LANE) -> int:
+        """How many works have a place; none in a lane that nothing was admitted to. One read."""
+        head = await self._kernel.heads.read(lane_address(lane))
+        return 0 if head is None else LaneState.model_validate_json(head.state).running
+
     async def work(self, work: str, *, lane: str = DEFAULT_LANE) -> dict[str, Any]:
         """Where a work stands; its `position` is None where it has a place, stands behind another, or beyond 1,000.
 

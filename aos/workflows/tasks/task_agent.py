@@ -45,7 +45,9 @@ RESUME = "task.resume"
 RERUN = "task.rerun"
 BEGIN = "task.begin"
 ENDED = "task.ended"
-LANE = lane_address("tasks")
+TASKS_LANE = "tasks"
+"""The lane in which tasks wait for their turn."""
+LANE = lane_address(TASKS_LANE)
 
 
 class Reason(BaseModel):
