@@ -46,6 +46,41 @@ if TYPE_CHECKING:
 
 PREFIX = "/api/v1"
 
+_VERSIONED = (
+    tasks,
+    models,
+    agents,
+    conversations,
+    purpose,
+    lifecycle,
+    team_runs,
+    schedules,
+    event_rules,
+    optimizing,
+    workflows,
+    orchestrations,
+    planning,
+    declarations,
+    tools,
+    apps,
+    questions,
+    requests,
+    artifacts,
+    deadletters,
+    mcp_servers,
+    mcp,
+    system,
+)
+_SEEDS = (
+    system.seed_router,
+    mcp.router,
+    mcp_servers.seed_router,
+    apps.router,
+    apps.status_router,
+    orchestrations.router,
+)
+"""Routes of other systems of this kind, where those have them."""
+
 
 def create_app(operating_system: AgentOperatingSystem) -> FastAPI:
     """The API over one system. Paths start with `/api`, the route prefix of the Functions host."""
@@ -61,31 +96,7 @@ def create_app(operating_system: AgentOperatingSystem) -> FastAPI:
     limits = operating_system.config.api
     app.add_middleware(BodyGuard, max_bytes=limits.max_body_bytes, max_artifact_bytes=limits.max_artifact_bytes)
     problems.install(app)
-    for routes in (
-        tasks,
-        models,
-        agents,
-        conversations,
-        purpose,
-        lifecycle,
-        team_runs,
-        schedules,
-        event_rules,
-        optimizing,
-        workflows,
-        orchestrations,
-        planning,
-        declarations,
-        tools,
-        apps,
-        questions,
-        requests,
-        artifacts,
-        deadletters,
-        mcp_servers,
-        mcp,
-        system,
-    ):
+    for routes in _VERSIONED:
         app.include_router(routes.router, prefix=PREFIX)
     for run_routes in (workflow_runs, workflow_steering):
         app.include_router(run_routes.router, prefix=f"{PREFIX}/workflow-runs")
@@ -98,14 +109,7 @@ def create_app(operating_system: AgentOperatingSystem) -> FastAPI:
     app.include_router(workflow_runs.starts, prefix=PREFIX)
     app.include_router(workflow_steering.events, prefix=PREFIX)
     app.include_router(links.router, prefix="/api")
-    for seed_routes in (
-        system.seed_router,
-        mcp.router,
-        mcp_servers.seed_router,
-        apps.router,
-        apps.status_router,
-        orchestrations.router,
-    ):
+    for seed_routes in _SEEDS:
         app.include_router(seed_routes, prefix="/api")
     app.add_api_route(f"{PREFIX}/docs", _docs, include_in_schema=False)
     return app

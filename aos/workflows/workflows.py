@@ -82,9 +82,7 @@ class Workflows(RunReader):
             InvalidInput: an input is missing or wrong, the deadline has passed, or the id cannot be one.
         """
         found = await self.store.find(workflow)
-        now = self._clock.now()
-        if deadline is not None and (deadline.tzinfo is None or deadline <= now):
-            raise InvalidInput("`deadline` must be a time to come, with a zone.")
+        self._check_deadline(deadline)
         request = StartRun(
             definition=found.digest,
             name=found.name,
@@ -97,14 +95,17 @@ class Workflows(RunReader):
             labels=list(labels),
             options={name: value for name, value in (options or {}).items() if name != OPTION},
         )
-        run_id = run_id or new_id(now, self._ids)
+        run_id = run_id or new_id(self._clock.now(), self._ids)
         check_address(run_address(run_id))
         # Announcing and posting again is harmless, and finishes what a crash may have left undone.
         await self._index.announce(run_id, request)
-        data = request.model_dump(mode="json")
         more = {"reply_to": reply_to, "traceparent": traceparent, "priority": priority, "labels": frozenset(labels)}
-        await self._post(run_id, START, data, message_id=f"start-{run_id}", **more)
+        await self._post(run_id, START, request.model_dump(mode="json"), message_id=f"start-{run_id}", **more)
         return run_id
+
+    def _check_deadline(self, deadline: datetime | None) -> None:
+        if deadline is not None and (deadline.tzinfo is None or deadline <= self._clock.now()):
+            raise InvalidInput("`deadline` must be a time to come, with a zone.")
 
     async def cancel(self, run_id: str, reason: str = "cancelled on request") -> bool:
         """Ask a run to stop; False where it has ended. Raises `NotFound`."""
