@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 from aos.cli.app_folder import app_here
 from aos.cli.client import Endpoint
 from aos.cli.output import console
 from aos.local.stack import Stack, StackOptions
+
+_STREAMING = "AOS_API_STREAMING"
 
 
 @asynccontextmanager
@@ -21,7 +25,7 @@ async def started(port: int, home: Path, app: Path) -> AsyncIterator[Stack]:
         app=app,
         home=home,
         host_port=port,
-        settings={"AOS_ENVIRONMENT": "local", "AOS_MCP_STDIO": "true"},
+        settings=local_settings(os.environ),
         report=lambda text: console.print(f"[dim]{text}[/dim]", markup=True),
     )
     async with Stack.start(options) as stack:
@@ -30,6 +34,19 @@ async def started(port: int, home: Path, app: Path) -> AsyncIterator[Stack]:
             yield stack
         finally:
             Endpoint.forget()
+
+
+def local_settings(environ: Mapping[str, str]) -> dict[str, str]:
+    """Settings of a system on one machine; answers are streamed where the extra is installed and nobody objects."""
+    streams = environ.get(_STREAMING) or str(_can_stream()).lower()
+    return {"AOS_ENVIRONMENT": "local", "AOS_MCP_STDIO": "true", _STREAMING: streams}
+
+
+def _can_stream() -> bool:
+    try:
+        return find_spec("azurefunctions.extensions.http.fastapi") is not None
+    except ModuleNotFoundError:
+        return False
 
 
 async def run_until_stopped(port: int, home: Path) -> None:

@@ -71,8 +71,11 @@ async def usage(http: httpx.AsyncClient) -> Mapping[str, int]:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
-    """One stack over the test agents, for all tests that do not break it: use agents and ids of your own."""
-    async with Stack.start(options(tmp_path_factory.mktemp("stack"))) as running:
+    """One stack over the test agents, for all tests that do not break it: use agents and ids of your own.
+
+    It streams its answers, as `aos up` does; the stacks of other tests do not.
+    """
+    async with Stack.start(options(tmp_path_factory.mktemp("stack"), AOS_API_STREAMING="true")) as running:
         yield running
 
 

@@ -82,14 +82,14 @@ class FunctionsHost:
             if isinstance(function.trigger, TimerTrigger)
         ]
         self._links = self._make_links(settings, file)
-        front = HttpFront(
+        self._front = HttpFront(
             Routes(self.functions, file.route_prefix),
             self._invoker,
             keys,
             Admin(self.status, self._timers, keys),
             settings.whole("FUNCTIONS_REQUEST_BODY_SIZE_LIMIT") or BODY_LIMIT,
         )
-        self._server = HttpServer(front, options.address, options.port, options.grace)
+        self._server = HttpServer(self._front, options.address, options.port, options.grace)
         self._route_prefix = file.route_prefix
         self._warn(keys)
 
@@ -103,8 +103,9 @@ class FunctionsHost:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Stop accepting, let what runs end within the grace time, abandon the rest, close."""
+        """Stop accepting, end streams of events, let what runs end within the grace time, abandon the rest, close."""
         self.state = "stopping"
+        self._front.end_streams()
         grace = self._options.grace
         await asyncio.gather(
             self._server.stop(),

@@ -19,6 +19,7 @@ from aos.local.host.context import Trace
 from aos.local.host.function import Function
 from aos.local.host.invoke import InvocationFailed, Invoker
 from aos.local.host.keys import Keys
+from aos.local.host.live_answers import LiveAnswers
 from aos.local.host.routes import Routes
 
 _logger = logging.getLogger(__name__)
@@ -50,6 +51,11 @@ class HttpFront:
         self._keys = keys
         self._admin = admin
         self._body_limit = body_limit
+        self._answers = LiveAnswers()
+
+    def end_streams(self) -> None:
+        """End the answers that would stay open."""
+        self._answers.end()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request (the ASGI entry)."""
@@ -68,7 +74,7 @@ class HttpFront:
             _logger.exception("request failed", extra=facts)
             response = problem(500, "The function failed; the host's log has the details.", id=error_id)
         try:
-            await response(scope, receive, send)
+            await self._answers.send(response, scope, receive, send)
         except ClientDisconnect:
             return
 

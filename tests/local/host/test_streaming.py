@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,17 @@ async def test_what_a_function_streams_arrives_as_it_is_sent(start_host: StartHo
         app_module().gate.set()
         assert [chunk async for chunk in chunks] == [b" end"]
         assert answer.headers["content-type"].startswith("text/event-stream")
+
+
+async def test_a_stream_of_events_keeps_no_host_from_stopping(start_host: StartHost) -> None:
+    async with AsyncExitStack() as exits:
+        host = await exits.enter_async_context(start_host(app=STREAMING, grace=60.0))
+        async with caller(host) as http, http.stream("POST", "/api/stream/some", content="body") as answer:
+            chunks = answer.aiter_bytes()
+            assert await anext(chunks) == b"some body"
+            async with asyncio.timeout(20):
+                await exits.aclose()
+            assert [chunk async for chunk in chunks] == [], "the answer has an orderly end"
 
 
 async def test_the_two_kinds_of_http_functions_do_not_mix(start_host: StartHost, tmp_path: Path) -> None:
