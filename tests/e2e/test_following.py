@@ -27,8 +27,8 @@ async def _events(answer: httpx.Response) -> AsyncIterator[tuple[str, dict[str, 
 
 
 async def test_what_happens_in_a_task_is_seen_before_the_task_has_ended(http: httpx.AsyncClient) -> None:
-    request = {"task_type": "code_review", "title": "Look on", "target": "nothing", "parameters": {"source": "none"}}
-    request["auto_execute"] = False
+    request: dict[str, Any] = {"task_type": "code_review", "title": "Look on", "target": "nothing"}
+    request |= {"parameters": {"source": "none"}, "auto_execute": False}
     task = (await http.post("/api/v1/tasks", json=request)).raise_for_status().json()["id"]
     accept = {"Accept": "text/event-stream"}
     async with (
