@@ -118,8 +118,8 @@ def report(name: str, found: Sequence[Sample]) -> None:
 
 async def measure(most_items: int) -> None:
     heading("Workflows: a step with its agent's turn", durable=DURABLE)
-    report("chain of 2,000", await samples(chain(2_000)))
-    report("2,000 side by side", await samples(wide(2_000)))
+    report("chain of 10,000", await samples(chain(10_000)))
+    report("10,000 side by side", await samples(wide(10_000)))
     report(f"map of {most_items:,}", await samples(items(most_items)))
     print("\n  A step is a turn of the run and one of the agent; an item reads its page of the list besides.")
 

@@ -18,6 +18,8 @@ from aos.workflows.definition.usage import actions_in, inner_steps, steps_used
 from aos.workflows.definition.workflow import Workflow
 
 MAX_NESTING = 4
+_SHOWN = 20
+"""Steps of a circle that are named."""
 
 
 def check(workflow: Workflow, known: Known | None = None) -> list[Problem]:
@@ -143,5 +145,6 @@ def _cycle(workflow: Workflow) -> Iterator[Problem]:
         id for id in names if any(other in names for other in wanted[places[id][0]] - {*workflow.step(id).needs})
     )
     hint = f" (a step needs those whose results it uses, as {used[0]!r} does)" if used else ""
-    message = f"steps need each other: {' -> '.join(names)}{hint}. Take one of these needs away."
+    shown = names if len(names) <= _SHOWN else [*names[: _SHOWN - 5], "...", *names[-4:]]
+    message = f"steps need each other: {' -> '.join(shown)}{hint}. Take one of these needs away."
     yield Problem("cycle", f"step {names[0]!r}", message, ("steps", circle[0]))

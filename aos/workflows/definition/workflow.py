@@ -58,7 +58,7 @@ class Workflow(BaseModel):
     title: str = Field(default="", max_length=200)
     description: str = ""
     inputs: dict[str, Input] = {}
-    steps: tuple[Step, ...] = Field(min_length=1, max_length=2_000)
+    steps: tuple[Step, ...] = Field(min_length=1, max_length=10_000)
     outputs: dict[str, Any] = {}
     mode: Mode = "graph"
     concurrency: int = Field(default=50, ge=1, le=1_000)

@@ -178,3 +178,11 @@ def test_repetitions_can_only_be_so_deep() -> None:
     for _ in range(5):
         step = {"loop": {"step": step}}
     assert [problem.code for problem in check(flow({"id": "a", **step}))] == ["too_deep"]
+
+
+def test_a_long_circle_is_shown_by_its_ends() -> None:
+    steps = [{"id": f"s{n}", "agent": "a", "needs": [f"s{(n - 1) % 500}"]} for n in range(500)]
+    [problem] = check(Workflow.from_json({"name": "long", "steps": steps}))
+    assert problem.message.startswith("steps need each other: s0 -> s499 -> s498")
+    assert "... -> s3 -> s2 -> s1 -> s0" in problem.message
+    assert len(problem.message) < 300
