@@ -7,7 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+
+_CELL = 100
+"""Characters that a cell of a table shows."""
 
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
@@ -26,7 +30,7 @@ def print_rows(rows: Sequence[dict[str, Any]], columns: Sequence[str], *, empty:
     for column in columns:
         table.add_column(column.replace("_", " "), overflow="fold", no_wrap=column == "id")
     for row in rows:
-        table.add_row(*(_cell(row.get(column)) for column in columns))
+        table.add_row(*(escape(_shortened(_cell(row.get(column)))) for column in columns))
     console.print(table)
 
 
@@ -34,7 +38,12 @@ def print_fields(values: dict[str, Any]) -> None:
     """One thing as a list of its fields."""
     width = max((len(name) for name in values), default=0)
     for name, value in values.items():
-        console.print(f"[bold]{name.replace('_', ' '):<{width}}[/bold]  {_cell(value)}", markup=True)
+        console.print(f"[bold]{name.replace('_', ' '):<{width}}[/bold]  {escape(_cell(value))}", markup=True)
+
+
+def _shortened(text: str) -> str:
+    """As much of a text as a table has room for; `--json` has all of it."""
+    return text if len(text) <= _CELL else f"{text[: _CELL - 1]}…"
 
 
 def _cell(value: Any) -> str:

@@ -215,7 +215,7 @@ def _steer(run_id: str, order: str, body: Any, said: str, url: str | None, key: 
 def _print_result(found: dict[str, Any]) -> None:
     print_fields({name: found[name] for name in ("id", "status", "duration_seconds", "cost_usd")})
     if found["error"]:
-        print_fields({"error": escape(str(found["error"]["message"]))})
+        print_fields({"error": found["error"]["message"]})
     for name in ("compensated", "not_compensated"):
         if found.get(name):
             print_fields({name: found[name]})
