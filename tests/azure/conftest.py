@@ -11,6 +11,7 @@ from azure.core.pipeline.transport import AsyncHttpTransport
 from aos.azure.blobs import AzureBlobStore
 from aos.azure.tables import AzureTableStore
 from tests.local.servicebus.broker_thread import BrokerThread
+from tests.sdk_polling import frequent_polling  # noqa: F401  # a fixture of all tests here
 
 
 @pytest.fixture(autouse=True)

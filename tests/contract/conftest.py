@@ -41,6 +41,7 @@ from tests.contract.lines import (
     SdkLine,
     topology,
 )
+from tests.sdk_polling import frequent_polling  # noqa: F401  # a fixture of all tests here
 
 STORAGE = os.environ.get("AOS_CONTRACT_STORAGE", "")
 SERVICEBUS = os.environ.get("AOS_CONTRACT_SERVICEBUS", "")

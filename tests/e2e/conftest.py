@@ -16,6 +16,7 @@ from azure.servicebus.aio import ServiceBusClient
 from aos.local.azurite.server import StoragePorts
 from aos.local.stack import Stack, StackOptions
 from tests.conftest import AOS_HOME
+from tests.sdk_polling import frequent_polling  # noqa: F401  # a fixture of all tests here
 
 PROJECT = Path(__file__).resolve().parents[2]
 TEST_AGENTS = "tests.fixtures.agents"

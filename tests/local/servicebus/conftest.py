@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.local.servicebus.broker_thread import BrokerThread
+from tests.sdk_polling import frequent_polling  # noqa: F401  # a fixture of all tests here
 
 
 @pytest.fixture(scope="session")

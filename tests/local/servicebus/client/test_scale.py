@@ -9,8 +9,8 @@ from aos.local.servicebus.client import MultiplexedReceiver, OutgoingMessage
 from aos.local.servicebus.engine import Bus, QueueDescription, Topology
 from aos.local.servicebus.server.broker_server import BrokerServer
 
-SESSIONS = 5_000
-MESSAGES = 100_000
+SESSIONS = 2_000
+MESSAGES = 20_000
 
 
 def started(*queues: QueueDescription) -> BrokerServer:
@@ -19,7 +19,7 @@ def started(*queues: QueueDescription) -> BrokerServer:
     return BrokerServer(bus)
 
 
-async def test_five_thousand_sessions_are_each_served_once_and_in_order() -> None:
+async def test_two_thousand_sessions_are_each_served_once_and_in_order() -> None:
     async with (
         started(QueueDescription(name="inbox", requires_session=True)) as server,
         MultiplexedReceiver.connect(server.connection_string) as client,
@@ -55,7 +55,7 @@ async def test_thousands_of_sessions_can_be_held_at_once() -> None:
         assert message.session_id == "s1234"
 
 
-async def test_a_hundred_thousand_messages_pass_through_in_order() -> None:
+async def test_twenty_thousand_messages_pass_through_in_order() -> None:
     async with (
         started(QueueDescription(name="q")) as server,
         MultiplexedReceiver.connect(server.connection_string) as client,
