@@ -115,7 +115,7 @@ class DeclarativeAgent(Agent[Remembered]):
         said = conversation.messages(system=self.declaration.instructions)
         conversation.append(asked.prompt)
         response = await self._ask(turn, asked, said)
-        answer = self._answer(response, asked.conversation)
+        answer = self._worded(response, asked.conversation)
         conversation.append(response.text, role="assistant")
         state.count(response)
         turn.state = {**turn.state, **state.model_dump(mode="json")}
@@ -207,7 +207,7 @@ class DeclarativeAgent(Agent[Remembered]):
         answer = TextPart(text=result.answer)
         return result.response.model_copy(update={"parts": (answer,), "cost": Cost(usd=result.cost)})
 
-    def _answer(self, response: ModelResponse, conversation: str) -> dict[str, Any]:
+    def _worded(self, response: ModelResponse, conversation: str) -> dict[str, Any]:
         answer: dict[str, Any] = {
             "answer": response.text,
             "conversation": conversation,

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from aos.agents.declaration import Declaration
-from aos.agents.declared_purpose import agent_of
+from aos.agents.declared_purpose import DeclaredLeader, agent_of
 from aos.agents.purpose_driven_agent import PurposeDrivenAgent
+from aos.kernel.errors import SettingInvalid
+from tests.agents.test_leadership_agent import OPTIONS, Desk, Sceptic
+from tests.agents.test_leadership_agent import ask as lead
 from tests.harness import MemorySystem
 from tests.llm.scripted import said, stage
 
@@ -78,3 +83,36 @@ async def test_a_perpetual_one_is_not_measured() -> None:
     await world.settle()
     [letter], _ = await world.system.kernel.dead_letters.page()
     assert letter.error["code"] == "unknown_message_type"
+
+
+LEADER = {**CFO, "kind": "leadership"}
+
+
+async def test_a_declared_leader_decides_and_answers_questions() -> None:
+    scene = stage(a=[said("Sound.")] * 20)
+    world = MemorySystem(agent_of(Declaration.model_validate(LEADER)), Sceptic(), Desk())
+    world.registry.surroundings.find_router = lambda: scene.router
+    options = {"question": "What now?", "options": OPTIONS}
+    reply_type, made = await lead(world, "cfo", "decision_request", options)
+    assert reply_type == "decision_response"
+    assert made["decision"] == "enter market"
+    assert (await lead(world, "cfo", "decision_request", {**options, "stakeholders": ["sceptic"]}))[1]["opinions"]
+    await world.system.directory.send("cfo", "agent.query", {"prompt": "How are we?"}, reply_to="queue:app")
+    await world.settle()
+    assert world.sent_to("app")[0]["data"]["answer"] == "Sound."
+    leader = world.registry.behaviour("cfo")
+    assert leader is not None
+    assert "finance" in leader.capabilities
+
+
+def test_the_role_of_a_declared_leader_is_its_id_or_what_it_says() -> None:
+    def role(**fields: Any) -> str:
+        leader = agent_of(Declaration.model_validate({**LEADER, **fields}))
+        assert isinstance(leader, DeclaredLeader)
+        return leader.role
+
+    assert role() == "CFO"
+    assert role(id="boss") == "CEO"
+    assert role(id="boss", metadata={"role": "coo"}) == "COO"
+    with pytest.raises(SettingInvalid, match="no leadership role 'KING'"):
+        role(metadata={"role": "king"})
