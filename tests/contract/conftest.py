@@ -2,7 +2,7 @@
 
 `AOS_CONTRACT_STORAGE` and `AOS_CONTRACT_SERVICEBUS` are connection strings of a storage account and of a Service Bus
 namespace to test against. What the tests make there they take away again. With `AOS_CONTRACT_SDK` set, the Service Bus
-emulator is also tested through the SDK's receivers, which takes some minutes: they wait a second whenever they close.
+emulator is also tested through the SDK's receivers, which takes another minute.
 """
 
 from __future__ import annotations
