@@ -28,6 +28,12 @@ FUNCTIONS = {
     "http",
 }
 
+SLOW = [
+    *("azure.servicebus", "azure.storage", "azure.data", "azure.identity", "azure.keyvault", "opentelemetry"),
+    *("aiohttp", "fastapi", "starlette", "httpx", "mcp", "jsonschema", "simpleeval", "croniter", "bandit", "radon"),
+]
+"""What takes its time to import, and is not needed before it is used."""
+
 
 def run(code: str, **environment: str) -> str:
     """What a fresh interpreter prints: the app can be indexed once in a process."""
@@ -80,9 +86,16 @@ def test_the_bridge_is_the_one_the_setting_names(streaming: str, request_type: s
 
 
 def test_importing_the_app_loads_no_azure_client_no_web_framework_and_no_agent() -> None:
-    heavy = "['azure.servicebus', 'azure.storage', 'azure.data', 'azure.identity', 'azure.keyvault', 'aiohttp', "
-    heavy += "'fastapi', 'starlette', 'httpx', 'agents', 'bandit', 'opentelemetry']"
+    heavy = [*SLOW, "agents", "aos.system", "yaml"]
     assert run(f"import function_app, sys; print([name for name in {heavy} if name in sys.modules])").strip() == "[]"
+
+
+def test_building_the_system_loads_what_turns_need_and_no_more() -> None:
+    code = "import asyncio, sys\nfrom aos.functions.process import close, system\n"
+    code += f"async def build():\n system(); print([name for name in {SLOW} if name in sys.modules]); await close()\n"
+    code += "asyncio.run(build())"
+    bus = "Endpoint=sb://127.0.0.1;SharedAccessKeyName=k;SharedAccessKey=v;UseDevelopmentEmulator=true;"
+    assert run(code, AzureWebJobsStorage="UseDevelopmentStorage=true", ServiceBus=bus).strip() == "[]"
 
 
 def test_importing_the_app_does_not_touch_the_network() -> None:
