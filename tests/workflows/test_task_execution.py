@@ -239,3 +239,52 @@ async def test_a_task_that_waits_for_its_turn_can_be_cancelled_and_leaves_the_la
     shown = await world.system.schedules.show("tasks")
     assert (shown["waiting"], [work["work"] for work in shown["running"]]) == ([], [f"task:{first}"])
     assert (await world.system.tasks.detail(first))["status"] == "running"
+
+
+async def test_urgent_work_has_a_task_stop_and_what_people_paused_stays_so() -> None:
+    world = world_of(scheduler={"max_running": 1, "reserved": 0})
+    low, _ = await world.system.tasks.submit(request(priority=2, parameters={"silent": "left"}))
+    await world.settle(until=timedelta(seconds=5))
+    urgent, _ = await world.system.tasks.submit(request(priority=10, target="urgent"))
+    await world.settle(until=timedelta(seconds=5))
+    task = await world.system.tasks.detail(low)
+    told = [event["text"] for event in task["events"]]
+    assert "paused: more urgent work has the place" in told
+    assert "resumed: there is a place again" in told
+    assert (await world.system.tasks.detail(urgent))["status"] == "completed"
+    assert task["status"] == "running"
+    await world.system.tasks.pause(low, "lunch")
+    await world.settle(until=timedelta(seconds=5))
+    another, _ = await world.system.tasks.submit(request(priority=10, target="urgent, too"))
+    await world.settle(until=timedelta(seconds=5))
+    assert (await world.system.tasks.detail(another))["status"] == "completed"
+    assert (await world.system.tasks.detail(low))["status"] == "paused"
+    await world.system.tasks.resume(low, "back")
+    await world.settle(until=timedelta(seconds=5))
+    assert (await world.system.tasks.detail(low))["status"] == "running"
+
+
+async def test_results_are_those_of_the_last_run() -> None:
+    world = world_of()
+    task = await done(world)
+    assert set(task["agent_results"]) == {"left", "right", "boss"}
+    await world.system.lifecycle.order("boss", "terminate", reason="Retired.")
+    await world.system.tasks.rerun(task["id"], "again")
+    await world.settle()
+    again = await world.system.tasks.detail(task["id"])
+    assert (again["status"], set(again["agent_results"])) == ("failed", {"left", "right"})
+
+
+async def test_a_task_is_submitted_once_and_hears_only_its_own_run() -> None:
+    world = world_of()
+    task = await done(world)
+    address = f"task:{task['id']}"
+    news = {"run_id": "x", "step": "left", "status": "failed", "progress": 0.1}
+    await world.system.directory.send(address, "workflow.progress", news)
+    entry = (await world.system.directory.journal(address))[0]
+    await world.system.directory.send(address, "task.submitted", entry.received[0]["message"]["data"])
+    await world.settle()
+    after = await world.system.tasks.detail(task["id"])
+    assert (after["progress"], after["status"]) == (1.0, "completed")
+    letters, _ = await world.system.kernel.dead_letters.page()
+    assert [letter.error["code"] for letter in letters] == ["not_allowed_now"]

@@ -99,35 +99,33 @@ class TaskAgent(Agent[TaskState]):
 
     @on(PAUSE_RUN)
     async def suspend(self, turn: Turn, state: TaskState, _: Any) -> None:
-        await self.pause(turn, state, Reason(reason="more urgent work needs the place"))
+        """The lane needs the place for more urgent work."""
+        if state.is_queued and state.run is not None and not state.status.is_final:
+            state.is_suspended = True
+            self._hold(turn, state, "more urgent work has the place")
 
     @on(RESUME_RUN)
     async def take_up(self, turn: Turn, state: TaskState, _: Any) -> None:
-        await self.resume(turn, state, Reason(reason="there is a place again"))
+        """The lane has a place again. A task that people paused stays so."""
+        if state.is_suspended:
+            state.is_suspended = False
+            self._go_on(turn, state, "there is a place again")
 
     @on(PAUSE)
     async def pause(self, turn: Turn, state: TaskState, why: Reason) -> None:
+        if state.request is None or state.status.is_final or state.is_paused:
+            return
+        state.is_paused = True
         if state.status is TaskStatus.PENDING and state.is_queued:
             state.is_queued = False
             turn.send(LANE, WITHDRAW, {"work": turn.agent})
-        elif state.status is TaskStatus.RUNNING and state.run is not None:
-            turn.send(state.run, PAUSE_RUN)
-        else:
-            return
-        state.status = TaskStatus.PAUSED
-        state.note(turn.now, f"paused: {why.reason}")
+        self._hold(turn, state, why.reason)
 
     @on(RESUME)
     async def resume(self, turn: Turn, state: TaskState, why: Reason) -> None:
-        if state.status is not TaskStatus.PAUSED:
-            return
-        state.note(turn.now, f"resumed: {why.reason}")
-        if state.is_queued and state.run is not None:
-            state.status = TaskStatus.RUNNING
-            turn.send(state.run, RESUME_RUN)
-        else:
-            state.status = TaskStatus.PENDING
-            self._queue(turn, state)
+        if state.is_paused:
+            state.is_paused = False
+            self._go_on(turn, state, why.reason)
 
     @on(CANCEL)
     async def cancel(self, turn: Turn, state: TaskState, why: Reason) -> None:
@@ -157,7 +155,7 @@ class TaskAgent(Agent[TaskState]):
             part.finished_at = turn.now
             part.summary, part.quality = summary_of(news.result), quality_of(news.result)
             if news.result is not None:
-                turn.rows.put(RESULT + news.step, {"agent": news.agent, "result": news.result})
+                turn.rows.put(f"{RESULT}{state.runs:04d}:{news.step}", {"agent": news.agent, "result": news.result})
         if is_new:
             state.note(turn.now, _told(news), news.agent)
             turn.record(
@@ -183,6 +181,26 @@ class TaskAgent(Agent[TaskState]):
             self._end(turn, state, TaskStatus.CANCELLED)
         else:
             self._fail(turn, state, run.error or {"code": "run_failed", "message": "The run failed."})
+
+    def _hold(self, turn: Turn, state: TaskState, reason: str) -> None:
+        """Begin nothing new."""
+        if state.status is TaskStatus.RUNNING and state.run is not None:
+            turn.send(state.run, PAUSE_RUN)
+        state.status = TaskStatus.PAUSED
+        state.note(turn.now, f"paused: {reason}")
+
+    def _go_on(self, turn: Turn, state: TaskState, reason: str) -> None:
+        """Go on, unless something else holds it still."""
+        if state.status is not TaskStatus.PAUSED or state.is_paused or state.is_suspended:
+            return
+        state.note(turn.now, f"resumed: {reason}")
+        if state.is_queued and state.run is not None:
+            state.status = TaskStatus.RUNNING
+            turn.send(state.run, RESUME_RUN)
+            return
+        state.status = TaskStatus.PENDING
+        if state.request is not None and state.request.auto_execute:
+            self._queue(turn, state)
 
     def _queue(self, turn: Turn, state: TaskState) -> None:
         """Ask for a place: when much is to be done, the most urgent tasks go first."""
@@ -240,7 +258,7 @@ class TaskAgent(Agent[TaskState]):
         if state.is_queued:
             begun = state.status is not TaskStatus.PENDING
             turn.send(LANE, DONE if begun else WITHDRAW, {} if begun else {"work": turn.agent})
-            state.is_queued = False
+        state.is_queued = state.is_paused = state.is_suspended = False
         state.status, state.finished_at = status, turn.now
         for part in state.parts.values():
             if not part.status.is_final:

@@ -10,6 +10,9 @@ from aos.workflows.status import StepStatus
 from aos.workflows.tasks.quality import overall, summary_of
 from aos.workflows.tasks.task_state import TaskState
 
+_INNER = {"request", "execution", "parts", "run", "is_queued", "is_paused", "is_suspended"}
+"""What is shown in another way, or not at all."""
+
 
 def detail(
     task_id: str, version: int, state: TaskState, results: Mapping[str, Mapping[str, Any]], now: datetime
@@ -28,7 +31,9 @@ def detail(
         results: By step: `agent` and `result`.
         now: The time, for a task that has not ended.
     """
-    content = state.model_dump(mode="json", exclude={"request", "execution", "parts", "run", "is_queued"})
+    content = state.model_dump(
+        mode="json", exclude={"request", "execution", "parts", "run", "is_queued", "is_paused", "is_suspended"}
+    )
     request = state.request.model_dump(mode="json") if state.request else {}
     parts = list(state.parts.values())
     finished = [part for part in parts if part.status in (StepStatus.COMPLETED, StepStatus.FAILED)]

@@ -86,6 +86,8 @@ class TaskState(BaseModel):
 
     Attributes:
         is_queued: It has asked for a place in the lane of tasks, and not given it back.
+        is_paused: People had it stop for now.
+        is_suspended: The lane had it stop for more urgent work.
         run: Address of the run that does it, and `runs` how many there were.
         parts: Its steps by id, the newest `MAX_PARTS`.
         events: What happened, the newest `MAX_EVENTS`.
@@ -95,6 +97,8 @@ class TaskState(BaseModel):
     execution: Execution | None = None
     status: TaskStatus = TaskStatus.PENDING
     is_queued: bool = False
+    is_paused: bool = False
+    is_suspended: bool = False
     run: str | None = None
     runs: int = 0
     created_at: datetime | None = None

@@ -108,8 +108,9 @@ class Tasks:
         if head is None:
             return {**await self._announced(task_id), "version": 0, "participants": [], "events": []}
         state = TaskState.model_validate_json(head.state)
-        rows = await self._kernel.rows.page(address, RESULT, limit=MAX_PARTS) if state.parts else []
-        results = {key.removeprefix(RESULT): value for key, value in rows}
+        prefix = f"{RESULT}{state.runs:04d}:"
+        rows = await self._kernel.rows.page(address, prefix, limit=MAX_PARTS) if state.parts else []
+        results = {key.removeprefix(prefix): value for key, value in rows}
         return detail(task_id, head.version, state, results, self._clock.now())
 
     async def begin(self, task_id: str) -> None:
