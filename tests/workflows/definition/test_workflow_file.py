@@ -129,7 +129,7 @@ def test_workflows_are_found_beside_the_agents(tmp_path: Path) -> None:
     (package / "__init__.py").touch()
     (package / "till" / "refund.workflow.yml").write_text(REFUND, encoding="utf-8")
     (package / "close.workflow.json").write_text('{"steps": [{"id": "a", "agent": "x"}]}', encoding="utf-8")
-    found = read_workflow_files([package])
+    found = read_workflow_files([str(package)])
     assert sorted(found) == ["close", "refund"]
     assert isinstance(found["refund"].workflow, Workflow)
     with pytest.raises(InvalidInput, match=r"refund\.workflow\.yml, line 6: step 'check', agent"):
@@ -137,4 +137,4 @@ def test_workflows_are_found_beside_the_agents(tmp_path: Path) -> None:
 
     (package / "refund.workflow.yaml").write_text(REFUND, encoding="utf-8")
     with pytest.raises(AlreadyExists, match="Rename one"):
-        read_workflow_files([package])
+        read_workflow_files([str(package)])
