@@ -11,6 +11,7 @@ from aos.agents import AgentRegistry
 from aos.agents.agent_file import AgentFile, find_agent_files, parse_agent_file, read_agent_file
 from aos.agents.declaration import agent_id
 from aos.agents.installed import declare_files
+from aos.agents.wake import Wake
 from aos.kernel.errors import InvalidInput
 
 FULL = """---
@@ -68,6 +69,13 @@ def parse(text: str, stem: str = "writer", **environ: str) -> AgentFile:
     return parse_agent_file(text, source="writer.agent.md", stem=stem, environ=environ)
 
 
+def clock_wakes(found: AgentFile) -> list[Wake]:
+    """The wakes it declares, all of them by the clock."""
+    wakes = [wake for wake in found.declaration.wakes if isinstance(wake, Wake)]
+    assert len(wakes) == len(found.declaration.wakes)
+    return wakes
+
+
 def test_all_fields_are_read() -> None:
     found = parse(FULL, "Morning.Writer")
     declared = found.declaration
@@ -79,7 +87,7 @@ def test_all_fields_are_read() -> None:
     )
     assert declared.model == ("openai/gpt-5-mini", "anthropic")
     assert declared.instructions == "You write short summaries."
-    morning, often = declared.wakes
+    morning, often = clock_wakes(found)
     assert (morning.name, morning.cron, morning.zone) == ("morning", "0 0 7 * * 1-5", "Europe/Zurich")
     assert (often.name, often.every, often.quiet) == ("wake-2", timedelta(minutes=15), ("22:00-07:00",))
     assert declared.prompt_of_wake("morning") == "Write the morning summary."
@@ -90,7 +98,7 @@ def test_all_fields_are_read() -> None:
 def test_a_file_of_azure_functions_agents_is_read_and_what_has_no_effect_is_said() -> None:
     found = parse(THEIRS, "daily_report", TO_EMAIL="a@b.example", PRICE="3")
     declared = found.declaration
-    assert [wake.cron for wake in declared.wakes] == ["0 0 7 * * *"]
+    assert [wake.cron for wake in clock_wakes(found)] == ["0 0 7 * * *"]
     assert (declared.model, declared.limits.seconds, declared.metadata) == (("gpt-4o-mini",), 60, {"team": "finance"})
     assert "Mail a@b.example. Costs 3. Literal $HOME, unknown $NOTHING." in declared.instructions
     assert "echo $TO_EMAIL" in declared.instructions
