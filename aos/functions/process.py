@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from aos.config import AOSConfig
+from aos.functions.garbage import collect_less_often
 
 if TYPE_CHECKING:
     from aos.system import AgentOperatingSystem
@@ -33,6 +34,7 @@ def system() -> AgentOperatingSystem:
         for closed in [other for other in _systems if other.is_closed()]:
             del _systems[closed]
         found = _systems[loop] = compose(settings)
+        collect_less_often()
     return found
 
 

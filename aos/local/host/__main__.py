@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -70,6 +69,4 @@ async def _serve(options: HostOptions) -> None:
 
 
 if __name__ == "__main__":
-    # Nearly all objects of an invocation are gone by its end; looking for cycles among them takes a tenth of a hop.
-    gc.set_threshold(20_000, 50, 100)
     sys.exit(main())
