@@ -199,14 +199,14 @@ class TaskAgent(Agent[TaskState]):
             turn.send(state.run, RESUME_RUN)
             return
         state.status = TaskStatus.PENDING
-        if state.request is not None and state.request.auto_execute:
+        if state.is_wanted:
             self._queue(turn, state)
 
     def _queue(self, turn: Turn, state: TaskState) -> None:
         """Ask for a place: when much is to be done, the most urgent tasks go first."""
         request = state.request
         assert request is not None  # noqa: S101  # nothing is queued before it is submitted
-        state.is_queued = True
+        state.is_queued = state.is_wanted = True
         admission = Admission(
             work=turn.agent,
             message=Opening(type=BEGIN),
@@ -258,7 +258,7 @@ class TaskAgent(Agent[TaskState]):
         if state.is_queued:
             begun = state.status is not TaskStatus.PENDING
             turn.send(LANE, DONE if begun else WITHDRAW, {} if begun else {"work": turn.agent})
-        state.is_queued = state.is_paused = state.is_suspended = False
+        state.is_wanted = state.is_queued = state.is_paused = state.is_suspended = False
         state.status, state.finished_at = status, turn.now
         for part in state.parts.values():
             if not part.status.is_final:

@@ -10,7 +10,7 @@ from aos.workflows.status import StepStatus
 from aos.workflows.tasks.quality import overall, summary_of
 from aos.workflows.tasks.task_state import TaskState
 
-_INNER = {"request", "execution", "parts", "run", "is_queued", "is_paused", "is_suspended"}
+_INNER = {"request", "execution", "parts", "run", "is_wanted", "is_queued", "is_paused", "is_suspended"}
 """What is shown in another way, or not at all."""
 
 

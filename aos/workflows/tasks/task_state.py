@@ -85,9 +85,10 @@ class TaskState(BaseModel):
     """The state of a task agent.
 
     Attributes:
+        is_wanted: It was to begin: at once, or because somebody said so.
         is_queued: It has asked for a place in the lane of tasks, and not given it back.
-        is_paused: People had it stop for now.
-        is_suspended: The lane had it stop for more urgent work.
+        is_paused: People hold it still.
+        is_suspended: The lane holds it still, for more urgent work.
         run: Address of the run that does it, and `runs` how many there were.
         parts: Its steps by id, the newest `MAX_PARTS`.
         events: What happened, the newest `MAX_EVENTS`.
@@ -96,6 +97,7 @@ class TaskState(BaseModel):
     request: TaskRequest | None = None
     execution: Execution | None = None
     status: TaskStatus = TaskStatus.PENDING
+    is_wanted: bool = False
     is_queued: bool = False
     is_paused: bool = False
     is_suspended: bool = False
